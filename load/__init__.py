@@ -1,0 +1,1 @@
+"""The steady load: the only code that imports locust."""

@@ -1,0 +1,1 @@
+"""Thin functions that Chaos Toolkit calls."""

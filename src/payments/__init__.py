@@ -1,0 +1,1 @@
+"""The reference payment service, its gateway and auth simulators. Imports neither of the others."""

@@ -1,0 +1,1 @@
+"""Clock, waiting, processes: what every layer above may use. Knows nothing of drills."""

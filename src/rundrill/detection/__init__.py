@@ -1,0 +1,1 @@
+"""Scrape, PromQL, alert states. Knows nothing of runbooks or drills."""

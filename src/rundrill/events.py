@@ -1,0 +1,383 @@
+"""What happened, as frozen facts; `events.jsonl` is the only source of truth.
+
+`at` is seconds since the drill began on the engine's monotonic clock; wall time is recorded
+once, in `DrillStarted`. A line of the file is `{"event": "AlertChanged", "at": 31.2, ...}`.
+"""
+
+import dataclasses
+import json
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from rundrill.errors import RundrillError
+from rundrill.model import Plan
+
+Phase = Literal[
+    "setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo", "verdict"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillStarted:
+    """The first event: the whole plan, so that a run folder explains itself."""
+
+    at: float
+    run_id: str
+    wall_time: str
+    plan: Plan
+    versions: Mapping[str, str]
+    rules: Mapping[str, str]
+    """Alert name to its expression and `for`, as they were evaluated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseStarted:
+    at: float
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseEnded:
+    at: float
+    phase: Phase
+    passed: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSampled:
+    """One second of the load, [at - 1, at): counts of that second, not totals.
+
+    Latencies are milliseconds from the *due* time of the requests that completed in it; None
+    when none did. `ok` counts what the customer would call a success.
+    """
+
+    at: float
+    issued: int
+    completed: int
+    ok: int
+    failed: int
+    dropped: int
+    in_flight: int
+    oldest_in_flight_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyStateSampled:
+    """The steady-state bounds at one evaluation; a value of None is *no data* and never holds."""
+
+    at: float
+    values: Mapping[str, float | None]
+    holds: bool
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanged:
+    """An alert's state, of all its series the most advanced one."""
+
+    at: float
+    alert: str
+    state: Literal["inactive", "pending", "firing"]
+    labels: Mapping[str, str]
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeFailed:
+    """A scrape target did not answer; told once when it begins."""
+
+    at: float
+    job: str
+    instance: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineJudged:
+    """Did the baseline hold for its whole window, and was the load what was asked for?"""
+
+    at: float
+    window_s: float
+    evaluations: int
+    broken: tuple[str, ...]
+    alerts: tuple[str, ...]
+    """Alerts that were not silent."""
+    delivered_per_min: float
+    asked_per_min: float
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInjected:
+    at: float
+    fault: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultLanded:
+    at: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultMissed:
+    """The fault did not prove within its limit that it landed."""
+
+    at: float
+    waited_s: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    at: float
+    procedure: str
+    number: int
+    line: int
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFinished:
+    """One command of the runbook, run literally; output is bounded and says when it was cut."""
+
+    at: float
+    procedure: str
+    number: int
+    line: int
+    text: str
+    argv: tuple[str, ...]
+    bound: Mapping[str, str]
+    """Placeholder to the value that a binding gave it."""
+    exit_code: int | None
+    """None when it was stopped at its limit."""
+    duration_s: float
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRefused:
+    """The command is outside what the plan allows, or could not be run as written."""
+
+    at: float
+    procedure: str
+    number: int
+    line: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped:
+    at: float
+    procedure: str
+    number: int
+    line: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """Steady state holds again and the expected alert has resolved."""
+
+    at: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryMissed:
+    at: float
+    waited_s: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoakJudged:
+    """The runbook's monitoring window: did it stay fixed?"""
+
+    at: float
+    window_s: float
+    evaluations: int
+    broken: tuple[str, ...]
+    alerts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultUndone:
+    """`differences` are what the blast radius still shows against its snapshot."""
+
+    at: float
+    undone: bool
+    evidence: str
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyChecked:
+    """Every payment acknowledged to a client is in the database exactly once."""
+
+    at: float
+    acknowledged: int
+    stored: int
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    error: str | None
+    """Why it could not be checked; then nothing is proven."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadStopped:
+    """The load's own account. `expected` is False when it died before it was told to stop."""
+
+    at: float
+    expected: bool
+    exit_code: int | None
+    issued: int
+    completed: int
+    dropped: int
+    worst_lateness_ms: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillAborted:
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillFailed:
+    """The tool could not go on (a probe could not run, the cluster went away)."""
+
+    at: float
+    phase: Phase
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillEnded:
+    at: float
+
+
+Event = Union[  # noqa: UP007 - get_args over it is what tests enumerate
+    DrillStarted,
+    PhaseStarted,
+    PhaseEnded,
+    LoadSampled,
+    SteadyStateSampled,
+    AlertChanged,
+    ScrapeFailed,
+    BaselineJudged,
+    FaultInjected,
+    FaultLanded,
+    FaultMissed,
+    StepStarted,
+    CommandFinished,
+    CommandRefused,
+    StepSkipped,
+    Recovered,
+    RecoveryMissed,
+    SoakJudged,
+    FaultUndone,
+    MoneyChecked,
+    LoadStopped,
+    DrillAborted,
+    DrillFailed,
+    DrillEnded,
+]
+
+EVENT_TYPES: Mapping[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event)}
+EventT = TypeVar("EventT")
+
+
+def to_line(event: Event) -> str:
+    """One line of `events.jsonl`, without the newline."""
+    body = {"event": type(event).__name__, **dataclasses.asdict(event)}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def from_line(line: str) -> Event:
+    """The inverse of `to_line`. Raises `ValueError` on anything else."""
+    body = json.loads(line)
+    if not isinstance(body, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - one error for every bad line
+    cls = EVENT_TYPES.get(body.pop("event", ""))
+    if cls is None:
+        raise ValueError("not an event of this version")
+    try:
+        event: Event = _decode(cls, body)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{cls.__name__}: {error}") from error
+    return event
+
+
+def read(path: Path) -> list[Event]:
+    """All events of a run. A torn last line (the runner was killed) is left out."""
+    events: list[Event] = []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            events.append(from_line(line))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise RundrillError(
+                f"not an event: {error}", path=path, line=number, fix="the file was edited or cut"
+            ) from error
+    return events
+
+
+class EventLog:
+    """Appends events to a file, each flushed before `emit` returns, and hands them on.
+
+    Raises `OSError` from `emit` when the disk is full: the caller ends the drill.
+    """
+
+    def __init__(self, file: IO[str], *listeners: Callable[[Event], None]) -> None:
+        self._file = file
+        self._listeners = listeners
+        self._events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self._file.write(to_line(event) + "\n")
+        self._file.flush()
+        self._events.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(tuple(self._events))
+
+    def last(self, kind: type[EventT]) -> EventT | None:
+        return next((e for e in reversed(self._events) if isinstance(e, kind)), None)
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    """Rebuilds dataclasses, tuples and mappings from JSON by their annotations."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{name: _decode(hints[name], item) for name, item in value.items()})
+    origin = get_origin(kind)
+    if origin is tuple:
+        return tuple(_decode(get_args(kind)[0], item) for item in value)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        for option in get_args(kind):
+            if dataclasses.is_dataclass(option) and isinstance(value, dict):
+                return _decode(option, value)
+        return value
+    if origin is not None and isinstance(value, dict) and len(get_args(kind)) == 2:
+        return {key: _decode(get_args(kind)[1], item) for key, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""One file a fault, one table. Acts through the Kubernetes API only."""

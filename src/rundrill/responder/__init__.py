@@ -1,0 +1,1 @@
+"""Follows a procedure: literally, by real kubectl, without a shell."""
