@@ -17,7 +17,7 @@ class WaitTimeoutError(Exception):
         self.budget_s = budget_s
 
 
-def until(  # noqa: PLR0913 - all keyword arguments of one sentence
+def until(
     find: Callable[[], T | None],
     *,
     what: str,

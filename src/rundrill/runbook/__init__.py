@@ -1,1 +1,4 @@
-"""Markdown to `Runbook`, bindings.yaml to `Bindings`. Pure: text in, values out; no I/O, no clock, no cluster."""
+"""Markdown to `Runbook`, bindings.yaml to `Bindings`.
+
+Pure: text in, values out; no I/O, no clock, no cluster.
+"""
