@@ -6,11 +6,12 @@ once, in `DrillStarted`. A line of the file is `{"event": "AlertChanged", "at": 
 
 import dataclasses
 import json
+import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import IO, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rundrill.errors import RundrillError
 from rundrill.model import Plan
@@ -163,6 +164,8 @@ class CommandFinished:
     duration_s: float
     stdout: str
     stderr: str
+    endless: bool = False
+    """It never ends by itself (`logs -f`): that it was stopped is no failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,13 +301,14 @@ Event = Union[  # noqa: UP007 - get_args over it is what tests enumerate
 ]
 
 EVENT_TYPES: Mapping[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event)}
-EventT = TypeVar("EventT")
 
 
 def to_line(event: Event) -> str:
     """One line of `events.jsonl`, without the newline."""
     body = {"event": type(event).__name__, **dataclasses.asdict(event)}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return json.dumps(
+        body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=dict
+    )
 
 
 def from_line(line: str) -> Event:
@@ -341,26 +345,33 @@ def read(path: Path) -> list[Event]:
 class EventLog:
     """Appends events to a file, each flushed before `emit` returns, and hands them on.
 
-    Raises `OSError` from `emit` when the disk is full: the caller ends the drill.
+    Several threads may emit. A disk that is full must not keep a fault from being undone: then
+    `failure` is set, and the events go on in memory and to the listeners.
     """
 
     def __init__(self, file: IO[str], *listeners: Callable[[Event], None]) -> None:
         self._file = file
         self._listeners = listeners
         self._events: list[Event] = []
+        self._lock = threading.RLock()
+        self.failure: OSError | None = None
 
     def emit(self, event: Event) -> None:
-        self._file.write(to_line(event) + "\n")
-        self._file.flush()
-        self._events.append(event)
-        for listener in self._listeners:
-            listener(event)
+        with self._lock:
+            self._events.append(event)
+            if self.failure is None:
+                try:
+                    self._file.write(to_line(event) + "\n")
+                    self._file.flush()
+                except OSError as error:
+                    self.failure = error
+            for listener in self._listeners:
+                listener(event)
 
-    def __iter__(self) -> Iterator[Event]:
-        return iter(tuple(self._events))
-
-    def last(self, kind: type[EventT]) -> EventT | None:
-        return next((e for e in reversed(self._events) if isinstance(e, kind)), None)
+    @property
+    def events(self) -> tuple[Event, ...]:
+        with self._lock:
+            return tuple(self._events)
 
 
 def _decode(kind: Any, value: Any) -> Any:

@@ -145,6 +145,18 @@ class SteadyStateBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityCondition:
+    """A severity's own number on something the drill measures: it classifies the impact."""
+
+    severity: str
+    text: str
+    line: int
+    subject: str
+    comparator: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
     """A step in the order in which the responder meets it."""
 
@@ -219,6 +231,10 @@ class Plan:
     load: LoadProfile
     blast_radius: BlastRadius
     windows: Windows
+    alert_lines: Mapping[str, int] = field(default_factory=dict)
+    """Rule name to the runbook's line that promises the alert."""
+    severity_conditions: tuple[SeverityCondition, ...] = ()
+    """Most severe first."""
 
 
 # ---------------------------------------------------------------- the verdict

@@ -1,0 +1,408 @@
+"""One drill, phase by phase, top to bottom.
+
+Each phase tells what it saw as events and whether the drill can go on. Nothing here judges: the
+verdict is a function of the events.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from rundrill.base.clock import Clock
+from rundrill.base.wait import WaitTimeoutError, until
+from rundrill.events import (
+    BaselineJudged,
+    DrillAborted,
+    DrillFailed,
+    Event,
+    FaultInjected,
+    FaultLanded,
+    FaultMissed,
+    FaultUndone,
+    LoadStopped,
+    Phase,
+    PhaseEnded,
+    PhaseStarted,
+    Recovered,
+    RecoveryMissed,
+    SoakJudged,
+)
+from rundrill.faults import Fault
+from rundrill.load import Delivered
+from rundrill.model import Plan, PlannedStep
+from rundrill.observer import Look, Observer
+from rundrill.target.cluster import ClusterError
+from rundrill.target.snapshot import Snapshot, differences
+from rundrill.undo import UndoEntry, UndoJournal
+
+POLL_S = 0.2
+WARM_UP_S = 60.0
+"""How long the steady state may take to begin: cold caches, and windows that fill."""
+
+T = TypeVar("T")
+Outcome = tuple[bool, str]
+
+
+class Load(Protocol):
+    """What the engine asks of the load."""
+
+    @property
+    def alive(self) -> bool: ...
+    def delivered(self, start: float, end: float) -> Delivered: ...
+    def stop(self) -> LoadStopped: ...
+
+
+class Responder(Protocol):
+    """Who follows the procedure."""
+
+    def follow(self, steps: Sequence[PlannedStep], *, recovered: Callable[[], bool]) -> None: ...
+
+
+class Objects(Protocol):
+    """What the engine asks of the cluster itself."""
+
+    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What a drill works with.
+
+    `instruments` gives what stopped each of them, None while well; `unseen` the metrics that an
+    alert needs and that nothing has told so far.
+    """
+
+    cluster: Objects
+    fault: Fault
+    responder: Responder
+    observer: Observer
+    load: Load
+    instruments: Callable[[], Mapping[str, BaseException | None]]
+    unseen: Callable[[str], frozenset[str]]
+    journal: UndoJournal
+
+
+class _StopDrillError(Exception):
+    """The drill cannot go on; the event that says why was already told."""
+
+
+class Drill:
+    """The phases of one drill. After one that did not pass, the others but `undo` do nothing."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        run_id: str,
+        kubeconfig: str,
+        equipment: Equipment,
+        emit: Callable[[Event], None],
+        clock: Clock,
+        started: float,
+        abort_on: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit),
+    ) -> None:
+        self._plan = plan
+        self._run_id = run_id
+        self._kubeconfig = kubeconfig
+        self._cluster = equipment.cluster
+        self._fault = equipment.fault
+        self._responder = equipment.responder
+        self._observer = equipment.observer
+        self._load = equipment.load
+        self._instruments = equipment.instruments
+        self._unseen = equipment.unseen
+        self._journal = equipment.journal
+        self._emit = emit
+        self._clock = clock
+        self._started = started
+        self._abort_on = abort_on
+        self.begun = False
+        self._over = False
+        self._load_stopped = False
+        self._injected_at: float | None = None
+        self._fired_at: float | None = None
+        self._snapshot: Snapshot = {}
+        self._entry: UndoEntry | None = None
+
+    # ------------------------------------------------------------ the story
+
+    def baseline(self) -> bool:
+        """The load runs and the runbook's steady state holds for a whole window."""
+        return self._phase("baseline", self._baseline)
+
+    def inject(self) -> bool:
+        """The undo is on disk, the fault is made, and proves that it landed."""
+        return self._phase("inject", self._inject)
+
+    def detect(self) -> bool:
+        """The expected alerts fire within the window that the runbook promises."""
+        return self._phase("detect", self._detect)
+
+    def respond(self) -> bool:
+        """The procedure is followed, literally."""
+        return self._phase("respond", self._respond)
+
+    def recover(self) -> bool:
+        """Steady state holds again and the alerts have resolved, in the response time."""
+        return self._phase("recover", self._recover)
+
+    def soak(self) -> bool:
+        """It stays fixed for the runbook's monitoring window."""
+        return self._phase("soak", self._soak)
+
+    def undo(self) -> bool:
+        """Always: the fault is undone and the blast radius compared with its snapshot."""
+        if self._entry is None:
+            return True
+        self._emit(PhaseStarted(at=self.now(), phase="undo"))
+        passed, why = self._undo(self._entry)
+        self._emit(PhaseEnded(at=self.now(), phase="undo", passed=passed, why=why))
+        return passed
+
+    def abort(self, why: str) -> None:
+        """No phase but `undo` runs any more."""
+        if not self._over:
+            self._emit(DrillAborted(at=self.now(), why=why))
+        self._over = True
+
+    def stop_load(self) -> None:
+        """Tells the load's own account, once."""
+        if not self._load_stopped:
+            self._load_stopped = True
+            self._emit(self._load.stop())
+
+    def now(self) -> float:
+        """Seconds since the drill began."""
+        return self._clock.now() - self._started
+
+    # ------------------------------------------------------------ the phases
+
+    def _baseline(self) -> Outcome:
+        window_s = self._plan.windows.baseline_s
+        try:
+            self._wait(self._last_look_holds, "the steady state", WARM_UP_S)
+            start = self.now()
+            self._wait(
+                lambda: (
+                    self.now() - start >= window_s
+                    or any(not look.holds or look.firing for look in self._observer.since(start))
+                ),
+                "the baseline window",
+                window_s + POLL_S,
+            )
+        except WaitTimeoutError as timeout:
+            start = self.now() - timeout.budget_s
+        looks = self._observer.since(start)
+        delivered = self._load.delivered(self._started + start, self._clock.now())
+        broken = _distinct(reason for look in looks for reason in look.broken)
+        alerts = _distinct(alert for look in looks for alert in look.firing)
+        # An alert without data is silent too.
+        broken += tuple(
+            f"{alert} is blind: no samples of {metric}"
+            for alert in self._plan.expected_alerts
+            for metric in sorted(self._unseen(alert))
+        )
+        self._emit(
+            BaselineJudged(
+                at=self.now(),
+                window_s=self.now() - start,
+                evaluations=len(looks),
+                broken=broken,
+                alerts=alerts,
+                delivered_per_min=delivered.per_min,
+                asked_per_min=self._plan.load.rate_per_min,
+                dropped=delivered.dropped,
+            )
+        )
+        if broken or alerts or not looks:
+            return False, "; ".join([*broken, *alerts]) or "nothing was evaluated"
+        return (
+            True,
+            f"held for {window_s:.0f} s, {delivered.per_min:.1f} requests a minute delivered",
+        )
+
+    def _inject(self) -> Outcome:
+        windows = self._plan.windows
+        self._snapshot = self._take_snapshot()
+        entry = UndoEntry(
+            run_id=self._run_id,
+            kubeconfig=self._kubeconfig,
+            fault=self._plan.fault,
+            parameters=self._plan.fault_parameters,
+            original=self._fault.original(),
+        )
+        self._journal.write(entry)
+        self._entry = entry
+        self._injected_at = self.now()
+        change = self._fault.inject()
+        self._emit(FaultInjected(at=self._injected_at, fault=self._plan.fault, change=change))
+        try:
+            evidence = self._wait(self._fault.landed, "the fault to land", windows.land_budget_s)
+        except WaitTimeoutError as timeout:
+            missing = self._fault.missing()
+            self._emit(FaultMissed(at=self.now(), waited_s=timeout.budget_s, evidence=missing))
+            return False, f"the fault did not land: {missing}"
+        self._emit(FaultLanded(at=self.now(), evidence=evidence))
+        return True, evidence
+
+    def _detect(self) -> Outcome:
+        expected = frozenset(self._plan.expected_alerts)
+        assert self._injected_at is not None
+        budget_s = self._injected_at + self._plan.windows.detect_budget_s - self.now()
+
+        def fired() -> Look | None:
+            return next(
+                (look for look in self._observer.since(0.0) if expected <= look.firing), None
+            )
+
+        try:
+            look = self._wait(fired, "the expected alert", budget_s)
+        except WaitTimeoutError:
+            return False, f"{', '.join(sorted(expected))} did not fire in time"
+        self._fired_at = look.at
+        return True, f"{', '.join(sorted(expected))} fired"
+
+    def _respond(self) -> Outcome:
+        steps = [step for step in self._plan.steps if step.kind != "monitoring"]
+        self._responder.follow(steps, recovered=lambda: self._recovered_since() is not None)
+        return True, "the procedure was followed to its end"
+
+    def _recover(self) -> Outcome:
+        assert self._fired_at is not None
+        budget_s = self._fired_at + self._plan.windows.recover_budget_s - self.now()
+        try:
+            at = self._wait(self._recovered_since, "the service to recover", budget_s)
+        except WaitTimeoutError:
+            look = self._observer.looks[-1]
+            seen = "; ".join([*look.broken, *(f"{name} is firing" for name in look.firing)])
+            waited_s = self.now() - self._fired_at
+            self._emit(RecoveryMissed(at=self.now(), waited_s=waited_s, evidence=seen))
+            return False, seen
+        evidence = "steady state holds and no expected alert is firing"
+        self._emit(Recovered(at=at, evidence=evidence))
+        return True, evidence
+
+    def _soak(self) -> Outcome:
+        start, window_s = self.now(), self._plan.windows.soak_s
+        expected = frozenset(self._plan.expected_alerts)
+
+        def bad(look: Look) -> bool:
+            return not look.holds or bool(look.firing & expected)
+
+        self._wait(
+            lambda: self.now() - start >= window_s or any(map(bad, self._observer.since(start))),
+            "the monitoring window",
+            window_s + POLL_S,
+        )
+        looks = self._observer.since(start)
+        broken = _distinct(reason for look in looks for reason in look.broken)
+        alerts = _distinct(alert for look in looks for alert in look.firing & expected)
+        self._emit(
+            SoakJudged(
+                at=self.now(),
+                window_s=self.now() - start,
+                evaluations=len(looks),
+                broken=broken,
+                alerts=alerts,
+            )
+        )
+        if broken or alerts or not looks:
+            return False, "; ".join([*broken, *alerts]) or "nothing was evaluated"
+        return True, f"nothing came back in {window_s:.0f} s"
+
+    def _undo(self, entry: UndoEntry) -> Outcome:
+        evidence = ""
+        left: tuple[str, ...] = ()
+        try:
+            self._fault.undo(dict(entry.original))
+            evidence = until(
+                lambda: self._fault.undone(dict(entry.original)),
+                what="the fault to be undone",
+                budget_s=self._plan.windows.undo_budget_s,
+                every_s=POLL_S,
+                clock=self._clock,
+            )
+            left = differences(self._snapshot, self._take_snapshot())
+            self._journal.remove(entry)
+            self._entry = None
+            undone = True
+        except (WaitTimeoutError, ClusterError) as error:
+            undone, evidence = False, str(error)
+        self._emit(FaultUndone(at=self.now(), undone=undone, evidence=evidence, differences=left))
+        return undone and not left, "; ".join([evidence, *left])
+
+    # ------------------------------------------------------------ what they share
+
+    def _phase(self, phase: Phase, body: Callable[[], Outcome]) -> bool:
+        if self._over:
+            return False
+        self.begun = True
+        self._emit(PhaseStarted(at=self.now(), phase=phase))
+        passed, why = False, "interrupted"
+        try:
+            with self._failing_as_event(phase):
+                passed, why = body()
+        except _StopDrillError as stop:
+            why = str(stop)
+        finally:
+            self._over = self._over or not passed
+            self._emit(PhaseEnded(at=self.now(), phase=phase, passed=passed, why=why))
+        return passed
+
+    @contextmanager
+    def _failing_as_event(self, phase: Phase) -> Iterator[None]:
+        """The file must say how it ended, whatever ended it."""
+        try:
+            yield
+        except self._abort_on as interrupt:
+            self.abort(type(interrupt).__name__)
+            raise
+        except _StopDrillError:
+            raise
+        except ClusterError as error:
+            self._emit(DrillFailed(at=self.now(), phase=phase, why=str(error)))
+            raise _StopDrillError(str(error)) from error
+        except Exception as bug:
+            self._emit(DrillFailed(at=self.now(), phase=phase, why=f"{type(bug).__name__}: {bug}"))
+            raise
+
+    def _wait(self, find: Callable[[], T | None], what: str, budget_s: float) -> T:
+        def guarded() -> T | None:
+            self._require_instruments()
+            return find()
+
+        return until(guarded, what=what, budget_s=budget_s, every_s=POLL_S, clock=self._clock)
+
+    def _require_instruments(self) -> None:
+        """Without load or measurement nothing that follows would mean anything."""
+        if not self._load.alive:
+            self.stop_load()
+            raise _StopDrillError("the load died")
+        for name, failure in self._instruments().items():
+            if failure is not None:
+                raise RuntimeError(f"{name} stopped: {failure}") from failure
+
+    def _last_look_holds(self) -> bool:
+        looks = self._observer.looks
+        return bool(looks) and looks[-1].holds
+
+    def _recovered_since(self) -> float | None:
+        """Since when, after the alert, the steady state has held with no expected alert firing."""
+        expected = frozenset(self._plan.expected_alerts)
+        since = None
+        for look in reversed(self._observer.since(self._fired_at or 0.0)):
+            if not look.holds or look.firing & expected:
+                break
+            since = look.at
+        return since
+
+    def _take_snapshot(self) -> Snapshot:
+        return {
+            name: self._cluster.find_object(*name.split("/"))
+            for name in self._plan.blast_radius.objects
+        }
+
+
+def _distinct(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))

@@ -1,0 +1,42 @@
+"""What every fault can do."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from rundrill.plan.build import FaultParameter
+from rundrill.target.cluster import Cluster
+
+Original = dict[str, Any]
+"""What the undo needs, as JSON: it goes to disk before the first change."""
+
+
+class Fault(Protocol):
+    """One cause. Every method may raise `ClusterError`."""
+
+    PARAMETERS: ClassVar[tuple[FaultParameter, ...]]
+
+    def __init__(self, cluster: Cluster, parameters: Mapping[str, object]) -> None: ...
+
+    def original(self) -> Original:
+        """The state to come back to; read before the change, changes nothing."""
+        ...
+
+    def inject(self) -> str:
+        """Makes the change; gives it in one sentence."""
+        ...
+
+    def landed(self) -> str | None:
+        """Evidence that the cause is really there; None while there is none."""
+        ...
+
+    def missing(self) -> str:
+        """What was seen instead, when it did not land."""
+        ...
+
+    def undo(self, original: Original) -> None:
+        """Brings the original back; harmless when the procedure already did."""
+        ...
+
+    def undone(self, original: Original) -> str | None:
+        """Evidence that nothing of the cause is left; None while there is none."""
+        ...

@@ -1,0 +1,136 @@
+"""Looks at the load and the steady state once a second and tells what it sees as events.
+
+It runs beside the engine, since a command of the runbook may take minutes and the worst seconds
+must not go unrecorded.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rundrill.base.clock import Clock
+from rundrill.bounds import holds, shown
+from rundrill.events import Event, LoadSampled, SteadyStateSampled
+from rundrill.model import SteadyStateBound
+
+INTERVAL_S = 1.0
+
+
+class Alert(Protocol):
+    """What the observer asks of an alert's state."""
+
+    @property
+    def status(self) -> str: ...
+
+
+class Detection(Protocol):
+    """What the observer asks of the detector."""
+
+    def query(self, expr: str) -> Sequence[tuple[Mapping[str, str], float]]: ...
+    def alerts(self) -> Mapping[str, Alert]: ...
+
+
+class LoadSamples(Protocol):
+    """What the observer asks of the load."""
+
+    def sample(self, now: float) -> Sequence[LoadSampled]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One evaluation: the steady state, and which alerts were firing at that moment."""
+
+    at: float
+    holds: bool
+    broken: tuple[str, ...]
+    no_data: tuple[str, ...]
+    firing: frozenset[str]
+
+
+class Observer:
+    """Samples every second until it is stopped. `failure` is set when it could not go on."""
+
+    def __init__(
+        self,
+        *,
+        bounds: Sequence[SteadyStateBound],
+        detection: Detection,
+        load: LoadSamples,
+        emit: Callable[[Event], None],
+        clock: Clock,
+        started: float,
+    ) -> None:
+        self._bounds = bounds
+        self._detection = detection
+        self._load = load
+        self._emit = emit
+        self._clock = clock
+        self._started = started
+        self._looks: list[Look] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and takes the samples that are still due."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self.failure is None:
+            self._sample_load()
+
+    @property
+    def looks(self) -> Sequence[Look]:
+        """Every look so far, oldest first."""
+        return tuple(self._looks)
+
+    def since(self, at: float) -> Sequence[Look]:
+        return [look for look in self._looks if look.at >= at]
+
+    def look(self) -> Look:
+        """One evaluation now."""
+        values = {bound.subject: self._value(bound) for bound in self._bounds}
+        broken = tuple(
+            f"{bound.subject}: {shown(values[bound.subject], bound.unit)} ({bound.text})"
+            for bound in self._bounds
+            if not holds(bound, values[bound.subject])
+        )
+        firing = frozenset(
+            name for name, alert in self._detection.alerts().items() if alert.status == "firing"
+        )
+        at = self._clock.now() - self._started
+        look = Look(
+            at=at,
+            holds=not broken,
+            broken=broken,
+            no_data=tuple(name for name, value in values.items() if value is None),
+            firing=firing,
+        )
+        self._emit(SteadyStateSampled(at=at, values=values, holds=not broken, broken=broken))
+        self._looks.append(look)
+        return look
+
+    def _run(self) -> None:
+        due = self._clock.now()
+        try:
+            while not self._stop.wait(max(0.0, due - self._clock.now())):
+                self._sample_load()
+                self.look()
+                due = max(due + INTERVAL_S, self._clock.now())
+        except BaseException as error:  # noqa: BLE001 - told by the engine, never swallowed
+            self.failure = error
+
+    def _sample_load(self) -> None:
+        for sample in self._load.sample(self._clock.now()):
+            self._emit(sample)
+
+    def _value(self, bound: SteadyStateBound) -> float | None:
+        values = [value for _, value in self._detection.query(bound.expr)]
+        if not values or any(math.isnan(value) or math.isinf(value) for value in values):
+            return None
+        return min(values) if bound.comparator.startswith(">") else max(values)

@@ -1,0 +1,234 @@
+"""The API server of the target, through the official client's transport and credentials.
+
+Foreign JSON stops here: callers get the few values they need. The client's typed models are not
+used, since one field they do not like makes a whole list unreadable.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from kubernetes import config as kube_config
+from kubernetes.client.exceptions import ApiException
+
+from rundrill.errors import TargetError
+from rundrill.model import PodQuery
+
+TIMEOUT_S = 10.0
+AVAILABLE = "availableReplicas"
+_PATHS = {
+    "configmap": "/api/v1/namespaces/{namespace}/configmaps/{name}",
+    "deployment": "/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
+    "networkpolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/{name}",
+    "secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
+    "service": "/api/v1/namespaces/{namespace}/services/{name}",
+    "statefulset": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
+}
+OBJECT_KINDS = tuple(_PATHS)
+
+
+class ClusterError(Exception):
+    """The API server refused or did not answer. `code` is None when it did not answer."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """What a drill asks of a pod. `waiting` and `exit_codes` are by container."""
+
+    name: str
+    namespace: str
+    image: str
+    ready: bool
+    terminating: bool
+    running: bool
+    restarts: int
+    waiting: Mapping[str, str]
+    last_exit_codes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """How far a Deployment or StatefulSet has come."""
+
+    wanted: int
+    updated: int
+    available: int
+    total: int
+    observed: bool
+
+    @property
+    def complete(self) -> bool:
+        return self.observed and self.wanted == self.updated == self.available == self.total
+
+
+class Cluster:
+    """A kubeconfig context. Safe to use from several threads."""
+
+    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
+        self.kubeconfig = kubeconfig
+        try:
+            self._client = kube_config.new_client_from_config(  # type: ignore[no-untyped-call]
+                config_file=str(kubeconfig), context=context, persist_config=False
+            )
+        except (kube_config.ConfigException, OSError) as error:
+            raise TargetError(
+                f"not a usable kubeconfig: {error}",
+                path=kubeconfig,
+                fix="`kubectl --kubeconfig FILE config get-contexts` shows what it holds",
+            ) from error
+
+    def get_text(self, path: str, *, timeout_s: float = TIMEOUT_S) -> str:
+        """The body of a GET as text. Raises `ClusterError`."""
+        return self._request("GET", path, timeout_s=timeout_s)
+
+    def get(self, path: str) -> dict[str, Any]:
+        body = json.loads(self._request("GET", path))
+        if not isinstance(body, dict):
+            raise ClusterError(f"GET {path}: not an object")
+        return body
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> None:
+        """A strategic merge patch."""
+        self._request("PATCH", path, body=body, content="application/strategic-merge-patch+json")
+
+    def replace(self, path: str, body: Mapping[str, Any]) -> None:
+        self._request("PUT", path, body=body, content="application/json")
+
+    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """None when there is no such object."""
+        try:
+            return self.get(object_path(kind, namespace, name))
+        except ClusterError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def pods(self, namespace: str, selector: str) -> Sequence[Pod]:
+        """All pods that match, by name."""
+        listed = self.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}")
+        return sorted((_pod(item) for item in listed["items"]), key=lambda pod: pod.name)
+
+    def first_pod(self, query: PodQuery) -> str | None:
+        """The first pod of a binding's query; a terminating one is about to vanish, so never."""
+        pods = [pod for pod in self.pods(query.namespace, query.selector) if not pod.terminating]
+        if query.prefer == "not-ready":
+            pods.sort(key=lambda pod: pod.ready)
+        return pods[0].name if pods else None
+
+    def rollouts(self, namespace: str | None = None) -> Mapping[str, Rollout]:
+        """Every Deployment and StatefulSet as `kind/namespace/name`."""
+        found: dict[str, Rollout] = {}
+        scope = "" if namespace is None else f"/namespaces/{namespace}"
+        # Items of a list carry no kind, and 1.20's StatefulSets no availableReplicas.
+        for kind, ready_key in (("deployment", AVAILABLE), ("statefulset", "readyReplicas")):
+            for item in self.get(f"/apis/apps/v1{scope}/{kind}s")["items"]:
+                meta = item["metadata"]
+                found[f"{kind}/{meta['namespace']}/{meta['name']}"] = _rollout(item, ready_key)
+        return found
+
+    def rollout(self, namespace: str, deployment: str) -> Rollout:
+        return _rollout(self.get(object_path("deployment", namespace, deployment)), AVAILABLE)
+
+    def cluster_ip(self, namespace: str, service: str) -> str:
+        return str(self.get(object_path("service", namespace, service))["spec"]["clusterIP"])
+
+    def nodes(self) -> Sequence[str]:
+        return [str(item["metadata"]["name"]) for item in self.get("/api/v1/nodes")["items"]]
+
+    def version(self) -> str:
+        return str(self.get("/version").get("gitVersion", "unknown"))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> str:
+        headers = {"Accept": "application/json, text/plain"}
+        if content is not None:
+            headers["Content-Type"] = content
+        host = self._client.configuration.host
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        try:
+            response = self._client.rest_client.pool_manager.request(
+                method,
+                host + path,
+                headers=headers,
+                body=None if body is None else json.dumps(body),
+                timeout=timeout_s,
+                retries=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ApiException) as error:
+            raise ClusterError(f"{method} {path}: no answer: {error}") from error
+        text: str = response.data.decode("utf-8", "replace")
+        if response.status >= 400:
+            raise ClusterError(
+                f"{method} {path}: {response.status} {_reason(text)}", response.status
+            )
+        return text
+
+
+def object_path(kind: str, namespace: str, name: str) -> str:
+    """The API path of `kind/namespace/name` as experiments write it. Raises `ClusterError`."""
+    template = _PATHS.get(kind)
+    if template is None:
+        raise ClusterError(f"no such kind of object here: {kind} (known: {', '.join(_PATHS)})")
+    return template.format(namespace=namespace, name=name)
+
+
+def _reason(text: str) -> str:
+    try:
+        return str(json.loads(text).get("message", text))[:500]
+    except (ValueError, AttributeError):
+        return text[:500]
+
+
+def _pod(item: Mapping[str, Any]) -> Pod:
+    status = item.get("status", {})
+    containers = status.get("containerStatuses") or []
+    conditions = {entry["type"]: entry["status"] for entry in status.get("conditions") or []}
+    return Pod(
+        name=item["metadata"]["name"],
+        namespace=item["metadata"]["namespace"],
+        image=item["spec"]["containers"][0]["image"],
+        ready=conditions.get("Ready") == "True",
+        terminating="deletionTimestamp" in item["metadata"],
+        running=status.get("phase") == "Running",
+        restarts=sum(int(entry.get("restartCount", 0)) for entry in containers),
+        waiting={
+            entry["name"]: str(entry["state"]["waiting"].get("reason", ""))
+            for entry in containers
+            if "waiting" in (entry.get("state") or {})
+        },
+        last_exit_codes={
+            entry["name"]: int(ended["exitCode"])
+            for entry in containers
+            for ended in [
+                (entry.get("lastState") or {}).get("terminated")
+                or (entry.get("state") or {}).get("terminated")
+            ]
+            if ended
+        },
+    )
+
+
+def _rollout(item: Mapping[str, Any], ready_key: str) -> Rollout:
+    status, meta = item.get("status") or {}, item["metadata"]
+    return Rollout(
+        wanted=int(item["spec"].get("replicas", 1)),
+        updated=int(status.get("updatedReplicas", 0)),
+        available=int(status.get(ready_key, 0)),
+        total=int(status.get("replicas", 0)),
+        observed=int(status.get("observedGeneration", 0)) >= int(meta.get("generation", 0)),
+    )

@@ -1,0 +1,174 @@
+"""The embedded cluster as a target: started for one drill, or left up for several.
+
+It is a program of its own; we start it, give it the manifests, and speak kubeconfig.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from rundrill.base import processes
+from rundrill.base.clock import Clock
+from rundrill.base.wait import WaitTimeoutError, until
+from rundrill.errors import TargetError
+from rundrill.target.cluster import Cluster, ClusterError
+
+START_BUDGET_S = 60.0
+READY_BUDGET_S = 120.0
+STOP_GRACE_S = 20.0
+METADATA = "rundrill.json"
+
+Say = Callable[[str], None]
+
+
+class LocalTarget:
+    """The embedded cluster in `folder`."""
+
+    name = "local"
+
+    def __init__(
+        self, folder: Path, *, manifests: Path, images: Path, kubectl: Path, clock: Clock, say: Say
+    ) -> None:
+        self._folder = folder
+        self._manifests = manifests
+        self._images = images
+        self._kubectl = kubectl
+        self._clock = clock
+        self._say = say
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self._folder / "kubeconfig"
+
+    def running(self) -> float | None:
+        """The compression of a cluster that was left up here; None when there is none."""
+        try:
+            metadata = json.loads((self._folder / METADATA).read_text(encoding="utf-8"))
+            Cluster(self.kubeconfig).version()
+            return float(metadata["compression"])
+        except (OSError, ValueError, KeyError, TargetError, ClusterError):
+            return None
+
+    def up(self, *, compression: float, keep: bool) -> Cluster:
+        """Starts the cluster, deploys the service and waits until all of it is ready.
+
+        With `keep` it stays up until `down`; otherwise it ends when this process does, even by
+        SIGKILL. Raises `TargetError`.
+        """
+        self._say(f"starting the embedded cluster, its timers divided by {compression:g}")
+        options = [
+            f"--state={self._folder}",
+            f"--images={self._images}",
+            f"--compress={compression:g}",
+        ]
+        if keep:
+            self._run([sys.executable, "-m", "localcluster", "up", *options], START_BUDGET_S)
+            metadata = json.dumps({"compression": compression})
+            (self._folder / METADATA).write_text(metadata, encoding="utf-8")
+        else:
+            self._serve(options)
+        cluster = Cluster(self.kubeconfig)
+        self._say(f"deploying {self._manifests.name} manifests")
+        apply = [str(self._kubectl), "apply", "-k", str(self._manifests)]
+        self._run(apply, START_BUDGET_S)
+        self._wait_ready(cluster)
+        return cluster
+
+    def down(self) -> None:
+        """Ends the cluster and all of its pods; reaps what a killed one left. Never raises."""
+        if self._server is not None:
+            self._say("stopping the embedded cluster")
+            if self._server.stdin is not None:
+                with suppress(OSError):
+                    self._server.stdin.close()
+            processes.end(self._server, grace_s=STOP_GRACE_S, clock=self._clock)
+            if self._server.stdout is not None:
+                self._server.stdout.close()
+            self._server = None
+        if self._folder.exists():
+            command = [sys.executable, "-m", "localcluster", "down", f"--state={self._folder}"]
+            with suppress(TargetError):
+                self._run(command, STOP_GRACE_S * 2)
+            with suppress(OSError):
+                (self._folder / METADATA).unlink(missing_ok=True)
+                self._folder.rmdir()
+
+    def _serve(self, options: list[str]) -> None:
+        log = self._folder.parent / f"{self._folder.name}.log"
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as errors:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "localcluster", "serve", *options, "--lifeline"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                # Ctrl-C is for us: the cluster must live until the fault is undone.
+                start_new_session=True,
+            )
+        output = self._server.stdout
+        assert output is not None
+        ready, _, _ = select.select([output], [], [], START_BUDGET_S)
+        line = output.readline() if ready else b""
+        if not line.startswith(b"ready"):
+            processes.end(self._server, grace_s=2.0, clock=self._clock)
+            told = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise TargetError(
+                "the embedded cluster did not start" + (f": {told[-1]}" if told else ""),
+                path=log,
+                fix="the log says why" if told else "start it by hand: localcluster serve",
+            )
+
+    def _wait_ready(self, cluster: Cluster) -> None:
+        self._say("waiting until everything is ready")
+        behind: list[str] = []
+
+        def all_ready() -> bool:
+            behind[:] = [
+                f"{name} ({rollout.available} of {rollout.wanted})"
+                for name, rollout in cluster.rollouts().items()
+                if not rollout.complete
+            ]
+            return not behind
+
+        try:
+            until(
+                all_ready,
+                what="the service to be ready",
+                budget_s=READY_BUDGET_S,
+                every_s=0.2,
+                clock=self._clock,
+            )
+        except WaitTimeoutError as timeout:
+            raise TargetError(
+                f"not ready after {timeout.budget_s:g} s: {', '.join(behind)}",
+                path=self._manifests,
+                fix="`kubectl describe` and `kubectl logs` on a cluster left up with `rundrill up`",
+            ) from timeout
+        except ClusterError as error:
+            raise TargetError(f"the embedded cluster went away: {error}") from error
+
+    def _run(self, command: list[str], budget_s: float) -> None:
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        try:
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=budget_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(f"`{' '.join(command[1:4])}` took over {budget_s:g} s") from error
+        if done.returncode != 0:
+            told = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+            raise TargetError(
+                f"`{Path(command[0]).name} {' '.join(command[1:4])}` failed: {told[-2000:]}",
+                path=self._manifests if "apply" in command else None,
+            )

@@ -1,0 +1,275 @@
+"""What a green drill promises, each statement with its state and its evidence."""
+
+from collections.abc import Iterator
+
+from rundrill.events import (
+    BaselineJudged,
+    CommandFinished,
+    CommandRefused,
+    FaultLanded,
+    FaultMissed,
+    FaultUndone,
+    LoadSampled,
+    LoadStopped,
+    MoneyChecked,
+    RecoveryMissed,
+    SoakJudged,
+)
+from rundrill.model import Promise, PromiseState
+from rundrill.verdict.record import Record
+
+State = PromiseState
+LOAD_TOLERANCE = 0.005
+"""Delivered load within half a percent of what was asked, or one request of the window."""
+ERROR_RATE = "error rate"
+_FIXING = ("remedy", "verification")
+
+
+def promises(record: Record) -> tuple[Promise, ...]:
+    """In the order in which a drill shows them."""
+    return (
+        _load(record),
+        _baseline(record),
+        _landed(record),
+        _detected(record),
+        _recovered(record),
+        _harmless(record),
+        _durable(record),
+        _undone(record),
+        _money(record),
+    )
+
+
+def _promise(
+    name: str,
+    statement: str,
+    state: PromiseState,
+    evidence: str,
+    *,
+    measured_s: float | None = None,
+    limit_s: float | None = None,
+    line: int | None = None,
+) -> Promise:
+    return Promise(
+        id=name,
+        statement=statement,
+        state=state,
+        evidence=evidence,
+        measured_s=measured_s,
+        limit_s=limit_s,
+        line=line,
+    )
+
+
+def _load(record: Record) -> Promise:
+    statement = "The load was delivered as asked"
+    judged, stopped = record.last(BaselineJudged), record.last(LoadStopped)
+    if stopped is not None and not stopped.expected:
+        return _promise("load", statement, State.BROKEN, f"the load died: {stopped.detail}")
+    if judged is None or stopped is None:
+        return _promise("load", statement, State.UNPROVEN, "the load was not measured")
+    asked, delivered = judged.asked_per_min, judged.delivered_per_min
+    one_request = 60.0 / judged.window_s if judged.window_s > 0 else 0.0
+    allowed = max(asked * LOAD_TOLERANCE, one_request)
+    evidence = (
+        f"{delivered:.1f} of {asked:.0f} requests a minute over the baseline,"
+        f" {judged.dropped} dropped"
+    )
+    if stopped.worst_lateness_ms is not None:
+        evidence += f", worst dispatch {stopped.worst_lateness_ms:.1f} ms late"
+    fine = abs(delivered - asked) <= allowed and judged.dropped == 0
+    return _promise("load", statement, State.HELD if fine else State.BROKEN, evidence)
+
+
+def _baseline(record: Record) -> Promise:
+    statement = "The steady state held and every alert was silent before the fault"
+    judged = record.last(BaselineJudged)
+    if judged is None or judged.evaluations == 0:
+        return _promise("baseline", statement, State.UNPROVEN, "the baseline was not evaluated")
+    told = [*judged.broken, *(f"{alert} was firing" for alert in judged.alerts)]
+    if told:
+        return _promise("baseline", statement, State.BROKEN, "; ".join(told))
+    if judged.window_s < record.plan.windows.baseline_s:
+        return _promise("baseline", statement, State.UNPROVEN, "the window was cut short")
+    evidence = f"{judged.evaluations} evaluations in {judged.window_s:.0f} s, all of them held"
+    return _promise("baseline", statement, State.HELD, evidence, measured_s=judged.window_s)
+
+
+def _landed(record: Record) -> Promise:
+    statement = "The fault landed"
+    landed, missed = record.last(FaultLanded), record.last(FaultMissed)
+    limit_s = record.plan.windows.land_budget_s
+    if missed is not None:
+        evidence = f"the fault did not land: {missed.evidence}"
+        return _promise("landed", statement, State.BROKEN, evidence, limit_s=limit_s)
+    if landed is None or record.times.injected is None:
+        return _promise("landed", statement, State.UNPROVEN, "no fault was made")
+    measured_s = landed.at - record.times.injected
+    return _promise(
+        "landed", statement, State.HELD, landed.evidence, measured_s=measured_s, limit_s=limit_s
+    )
+
+
+def _detected(record: Record) -> Promise:
+    plan, times = record.plan, record.times
+    names = " and ".join(plan.expected_alerts)
+    statement = f"{names} fired in time"
+    limit_s = plan.windows.detect_budget_s
+    line = next((plan.alert_lines.get(name) for name in plan.expected_alerts), None)
+    if times.injected is None or record.started("detect") is None:
+        evidence = "the drill ended before the alert was awaited"
+        return _promise("detected", statement, State.UNPROVEN, evidence, line=line)
+    if times.firing is None:
+        waited_s = record.ended("detect") - times.injected
+        evidence = f"{names} did not fire within {waited_s:.1f} s"
+        return _promise("detected", statement, State.BROKEN, evidence, limit_s=limit_s, line=line)
+    measured_s = times.firing - times.injected
+    state = State.HELD if measured_s <= limit_s else State.BROKEN
+    evidence = f"{names} fired {measured_s:.1f} s after the fault (limit {limit_s:.1f} s)"
+    return _promise(
+        "detected", statement, state, evidence, measured_s=measured_s, limit_s=limit_s, line=line
+    )
+
+
+def _recovered(record: Record) -> Promise:
+    plan, times = record.plan, record.times
+    statement = "The runbook's own steps fixed it in time"
+    limit_s, line = plan.windows.response_time_s, plan.severity_line
+
+    def told(state: PromiseState, evidence: str, measured_s: float | None = None) -> Promise:
+        return _promise(
+            "recovered",
+            statement,
+            state,
+            evidence,
+            measured_s=measured_s,
+            limit_s=limit_s,
+            line=line,
+        )
+
+    if record.started("respond") is None:
+        return told(State.UNPROVEN, "the procedure was not followed")
+    failed = [*_failed_fixes(record)]
+    missed = record.last(RecoveryMissed)
+    if missed is not None:
+        evidence = f"after {missed.waited_s:.1f} s: {missed.evidence}"
+        return told(State.BROKEN, "; ".join([evidence, *failed]))
+    if failed:
+        return told(State.BROKEN, "; ".join(failed))
+    if times.recovered is None or times.firing is None:
+        return told(State.UNPROVEN, "recovery was not observed")
+    measured_s = times.recovered - times.firing
+    if not any(_kind(record, event) == "remedy" for event in record.all(CommandFinished)):
+        evidence = "it recovered although no remedy of the runbook was carried out"
+        return told(State.UNPROVEN, evidence, measured_s)
+    evidence = f"recovered {measured_s:.1f} s after the alert (limit {limit_s:.1f} s)"
+    return told(State.HELD if measured_s <= limit_s else State.BROKEN, evidence, measured_s)
+
+
+def _harmless(record: Record) -> Promise:
+    statement = "The fix did no harm of its own"
+    start, times = record.started("respond"), record.times
+    if start is None or times.injected is None:
+        return _promise("harmless", statement, State.UNPROVEN, "the procedure was not followed")
+    before = _error_ratio(record, times.injected, start)
+    during = _error_ratio(record, start, record.ended("recover"))
+    if during is None:
+        evidence = "no request completed while the procedure ran"
+        return _promise("harmless", statement, State.UNPROVEN, evidence)
+    bound = next((b for b in record.plan.steady_state if b.subject == ERROR_RATE), None)
+    limit = 0.0 if bound is None else bound.value
+    evidence = (
+        f"{during:.2%} of the requests failed while it ran,"
+        f" {'none completed' if before is None else f'{before:.2%}'} between fault and response"
+    )
+    harmed = during > limit and before is not None and during > before
+    line = None if bound is None else bound.line
+    return _promise(
+        "harmless", statement, State.BROKEN if harmed else State.HELD, evidence, line=line
+    )
+
+
+def _durable(record: Record) -> Promise:
+    statement = "It stayed fixed for the monitoring window"
+    judged, limit_s = record.last(SoakJudged), record.plan.windows.soak_s
+    if judged is None or judged.evaluations == 0:
+        return _promise("durable", statement, State.UNPROVEN, "the window was not watched")
+    told = [*judged.broken, *(f"{alert} fired again" for alert in judged.alerts)]
+    line = next((s.line for s in record.plan.steps if s.kind == "monitoring"), None)
+    if told:
+        state, evidence = State.BROKEN, "; ".join(told)
+    elif judged.window_s < limit_s:
+        state, evidence = State.UNPROVEN, "the window was cut short"
+    else:
+        state = State.HELD
+        evidence = f"{judged.evaluations} evaluations in {judged.window_s:.0f} s, all of them held"
+    return _promise(
+        "durable",
+        statement,
+        state,
+        evidence,
+        measured_s=judged.window_s,
+        limit_s=limit_s,
+        line=line,
+    )
+
+
+def _undone(record: Record) -> Promise:
+    statement = "Everything was undone"
+    undone = record.last(FaultUndone)
+    if undone is None:
+        evidence = (
+            "no fault was made" if record.times.injected is None else "the undo was not reached"
+        )
+        return _promise("undone", statement, State.UNPROVEN, evidence)
+    if not undone.undone:
+        return _promise("undone", statement, State.BROKEN, undone.evidence)
+    if undone.differences:
+        return _promise("undone", statement, State.BROKEN, "; ".join(undone.differences))
+    evidence = f"{undone.evidence}; {len(record.plan.blast_radius.objects)} objects are as before"
+    return _promise("undone", statement, State.HELD, evidence)
+
+
+def _money(record: Record) -> Promise:
+    statement = "No acknowledged payment was lost or doubled"
+    checked = record.last(MoneyChecked)
+    if checked is None:
+        return _promise("money", statement, State.UNPROVEN, "the database was not checked")
+    if checked.error is not None:
+        return _promise("money", statement, State.UNPROVEN, f"not checked: {checked.error}")
+    if checked.acknowledged == 0:
+        return _promise("money", statement, State.UNPROVEN, "no payment was acknowledged")
+    evidence = (
+        f"{checked.acknowledged} acknowledged, {len(checked.lost)} lost,"
+        f" {len(checked.doubled)} doubled"
+    )
+    bad = bool(checked.lost or checked.doubled)
+    return _promise("money", statement, State.BROKEN if bad else State.HELD, evidence)
+
+
+def _error_ratio(record: Record, start: float, end: float) -> float | None:
+    samples = [s for s in record.all(LoadSampled) if start < s.at <= end + 1.0]
+    completed = sum(sample.completed for sample in samples)
+    return sum(sample.failed for sample in samples) / completed if completed else None
+
+
+def _kind(record: Record, event: CommandFinished | CommandRefused) -> str:
+    return next(
+        (
+            step.kind
+            for step in record.plan.steps
+            if (step.procedure, step.number) == (event.procedure, event.number)
+        ),
+        "manual",
+    )
+
+
+def _failed_fixes(record: Record) -> Iterator[str]:
+    for event in record.events:
+        if isinstance(event, CommandRefused) and _kind(record, event) in _FIXING:
+            yield f"line {event.line} was not run: {event.why}"
+        elif isinstance(event, CommandFinished) and _kind(record, event) in _FIXING:
+            if event.exit_code is None:
+                yield f"line {event.line} did not end within {event.duration_s:.0f} s"
+            elif event.exit_code != 0:
+                yield f"line {event.line} ended with exit code {event.exit_code}"

@@ -1,0 +1,328 @@
+"""The phases in order, on a clock that takes no time; the world is scripted, the engine is real."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import PLAN, FakeClock
+
+from rundrill.engine import Drill, Equipment
+from rundrill.events import (
+    BaselineJudged,
+    CommandFinished,
+    DrillAborted,
+    DrillFailed,
+    Event,
+    FaultMissed,
+    FaultUndone,
+    LoadSampled,
+    LoadStopped,
+    PhaseEnded,
+    PhaseStarted,
+    Recovered,
+    RecoveryMissed,
+    SoakJudged,
+)
+from rundrill.load import Delivered
+from rundrill.model import PlannedStep
+from rundrill.observer import Observer
+from rundrill.target.cluster import ClusterError
+from rundrill.undo import UndoJournal
+
+
+@dataclass
+class Alert:
+    status: str
+
+
+@dataclass
+class World:
+    """A service that breaks when told to, and what the drill works with in it."""
+
+    clock: FakeClock
+    lands: bool = True
+    alert_after_s: float | None = 8.0
+    remedy_works: bool = True
+    comes_back_after_s: float | None = None
+    undo_works: bool = True
+    leaves: int = 3
+    alive: bool = True
+    injected_at: float | None = None
+    fixed_at: float | None = None
+    baseline_errors: float = 0.0
+    instrument: BaseException | None = None
+    on_follow: Callable[[], None] = lambda: None
+    replicas: int = 3
+    unseen: tuple[str, ...] = ()
+    told: list[str] = field(default_factory=list)
+
+    # the detection
+    def query(self, expr: str) -> Sequence[tuple[Mapping[str, str], float]]:
+        return [({}, self.baseline_errors)]
+
+    def alerts(self) -> Mapping[str, Alert]:
+        firing = (
+            self.injected_at is not None
+            and self.alert_after_s is not None
+            and self.clock.at >= self.injected_at + self.alert_after_s
+        )
+        if self.fixed_at is not None and self.clock.at >= self.fixed_at:
+            firing = (
+                self.comes_back_after_s is not None
+                and self.clock.at >= self.fixed_at + self.comes_back_after_s
+            )
+        return {"PaymentPodRestarting": Alert("firing" if firing else "inactive")}
+
+    # the load
+    def sample(self, now: float) -> Sequence[LoadSampled]:
+        return []
+
+    def delivered(self, start: float, end: float) -> Delivered:
+        return Delivered(per_min=1000.0, issued=1, dropped=0)
+
+    def stop(self) -> LoadStopped:
+        return LoadStopped(
+            at=0.0,
+            expected=self.alive,
+            exit_code=0,
+            issued=1,
+            completed=1,
+            dropped=0,
+            worst_lateness_ms=1.0,
+            detail="",
+        )
+
+    # the fault
+    def original(self) -> dict[str, Any]:
+        return {"image": "good"}
+
+    def inject(self) -> str:
+        self.told.append("inject")
+        self.injected_at = self.clock.at
+        return "image set"
+
+    def landed(self) -> str | None:
+        return "crash loop" if self.lands else None
+
+    def missing(self) -> str:
+        return "no pod runs it"
+
+    def undo(self, original: Mapping[str, Any]) -> None:
+        self.told.append("undo")
+        self.replicas = self.leaves
+
+    def undone(self, original: Mapping[str, Any]) -> str | None:
+        return "as before" if self.undo_works else None
+
+    # the responder
+    def follow(self, steps: Sequence[PlannedStep], *, recovered: Callable[[], bool]) -> None:
+        self.told.append("follow")
+        assert [step.kind for step in steps] == ["diagnosis", "remedy", "verification"]
+        assert not recovered()
+        self.on_follow()
+        if self.remedy_works:
+            self.fixed_at = self.clock.at + 2.0
+        self.clock.sleep(3.0)
+
+    # the cluster
+    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
+        return {"metadata": {}, "spec": {"replicas": self.replicas}}
+
+
+class Rig:
+    """A world, a drill in it, and the events it told."""
+
+    def __init__(self, folder: Path, **world: Any) -> None:
+        self.clock = FakeClock()
+        self.world = World(clock=self.clock, **world)
+        self.events: list[Event] = []
+        self.journal = UndoJournal(folder / "undo")
+        observer = Observer(
+            bounds=PLAN.steady_state,
+            detection=self.world,
+            load=self.world,
+            emit=self.events.append,
+            clock=self.clock,
+            started=self.clock.at,
+        )
+        self.clock.on_second = observer.look
+        self.drill = Drill(
+            PLAN,
+            run_id="run",
+            kubeconfig="kubeconfig",
+            equipment=Equipment(
+                cluster=self.world,
+                fault=self.world,
+                responder=self.world,
+                observer=observer,
+                load=self.world,
+                instruments=lambda: {"the detection": self.world.instrument},
+                unseen=lambda alert: frozenset(self.world.unseen),
+                journal=self.journal,
+            ),
+            emit=self.events.append,
+            clock=self.clock,
+            started=self.clock.at,
+        )
+
+    def run(self) -> None:
+        for phase in ("baseline", "inject", "detect", "respond", "recover", "soak", "undo"):
+            getattr(self.drill, phase)()
+
+    def phases(self) -> dict[str, bool]:
+        return {e.phase: e.passed for e in self.events if isinstance(e, PhaseEnded)}
+
+    def last(self, kind: type[Any]) -> Any:
+        return next((e for e in reversed(self.events) if isinstance(e, kind)), None)
+
+
+def test_a_good_drill_passes_each_phase_in_order_and_leaves_no_undo(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.run()
+    assert rig.phases() == dict.fromkeys(
+        ["baseline", "inject", "detect", "respond", "recover", "soak", "undo"], True
+    )
+    assert rig.world.told == ["inject", "follow", "undo"]
+    assert rig.journal.leftovers() == []
+    assert rig.last(BaselineJudged).window_s >= PLAN.windows.baseline_s
+    assert rig.last(SoakJudged).window_s >= PLAN.windows.soak_s
+    assert rig.last(FaultUndone).differences == ()
+    recovered = rig.last(Recovered)
+    assert recovered.at <= rig.world.fixed_at - 1000.0 + 1.0
+
+
+def test_the_undo_is_on_disk_before_the_fault_is_made(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    seen: list[int] = []
+    inject = rig.world.inject
+    rig.world.inject = lambda: (seen.append(len(rig.journal.leftovers())), inject())[1]  # type: ignore[method-assign]
+    rig.run()
+    assert seen == [1]
+
+
+def test_a_baseline_that_does_not_hold_ends_the_drill_before_any_change(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, baseline_errors=0.2)
+    rig.run()
+    assert rig.phases() == {"baseline": False}
+    assert rig.last(BaselineJudged).broken
+    assert rig.world.told == []
+
+
+def test_an_alert_without_samples_is_not_silent_but_blind(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, unseen=("restarts_total",))
+    rig.run()
+    assert rig.last(BaselineJudged).broken == (
+        "PaymentPodRestarting is blind: no samples of restarts_total",
+    )
+    assert rig.world.told == []
+
+
+def test_an_alert_that_fires_in_the_baseline_ends_the_drill(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, injected_at=990.0)
+    rig.run()
+    assert rig.last(BaselineJudged).alerts == ("PaymentPodRestarting",)
+    assert rig.world.told == []
+
+
+def test_a_fault_that_does_not_land_is_undone_and_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, lands=False)
+    rig.run()
+    assert rig.phases() == {"baseline": True, "inject": False, "undo": True}
+    assert rig.last(FaultMissed).evidence == "no pod runs it"
+
+
+def test_an_alert_that_never_fires_ends_the_drill_at_the_runbooks_window(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, alert_after_s=None)
+    rig.run()
+    assert rig.phases() == {"baseline": True, "inject": True, "detect": False, "undo": True}
+    ended = next(e for e in rig.events if isinstance(e, PhaseEnded) and e.phase == "detect")
+    started = next(e for e in rig.events if isinstance(e, PhaseStarted) and e.phase == "inject")
+    assert ended.at - started.at == pytest.approx(PLAN.windows.detect_budget_s, abs=0.5)
+
+
+def test_a_procedure_that_does_not_help_is_told_at_the_response_time(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, remedy_works=False)
+    rig.run()
+    assert rig.phases()["recover"] is False
+    assert "soak" not in rig.phases()
+    missed = rig.last(RecoveryMissed)
+    assert missed.waited_s == pytest.approx(PLAN.windows.recover_budget_s, abs=0.5)
+    assert "PaymentPodRestarting is firing" in missed.evidence
+
+
+def test_an_alert_that_comes_back_in_the_monitoring_window_is_not_durable(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, comes_back_after_s=30.0)
+    rig.run()
+    assert rig.phases()["soak"] is False
+    assert rig.last(SoakJudged).alerts == ("PaymentPodRestarting",)
+
+
+def test_an_undo_that_fails_is_told_and_stays_in_the_journal(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, undo_works=False)
+    rig.run()
+    assert rig.last(FaultUndone).undone is False
+    assert [entry.run_id for entry in rig.journal.leftovers()] == ["run"]
+
+
+def test_what_the_procedure_left_behind_is_a_difference(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, leaves=5)
+    rig.run()
+    assert rig.last(FaultUndone).differences == (
+        "deployment/production/pay: spec.replicas was 3, is 5",
+    )
+    assert rig.phases()["undo"] is False
+
+
+def test_a_load_that_dies_ends_the_drill_and_the_fault_is_undone(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.world.on_follow = lambda: setattr(rig.world, "alive", False)
+    rig.run()
+    assert rig.last(LoadStopped).expected is False
+    assert rig.phases()["recover"] is False
+    assert rig.world.told[-1] == "undo"
+
+
+def test_a_measurement_that_stops_is_a_failure_never_a_pass(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.world.on_follow = lambda: setattr(rig.world, "instrument", ValueError("bad sample"))
+    with pytest.raises(RuntimeError, match="detection stopped: bad sample"):
+        rig.run()
+    assert rig.last(DrillFailed).phase == "recover"
+    assert rig.drill.undo()
+
+
+def test_a_cluster_that_goes_away_ends_the_drill_with_its_reason(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    def gone() -> None:
+        raise ClusterError("GET /apis: no answer")
+
+    rig.world.on_follow = gone
+    rig.run()
+    assert "no answer" in rig.last(DrillFailed).why
+    assert rig.phases()["respond"] is False
+
+
+def test_ctrl_c_is_an_abort_and_only_the_undo_runs_after_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    rig.world.on_follow = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        rig.run()
+    assert isinstance(rig.last(DrillAborted), DrillAborted)
+    assert not rig.drill.recover()
+    assert rig.drill.undo()
+    assert rig.last(CommandFinished) is None
+    assert rig.world.told == ["inject", "follow", "undo"]
+
+
+def test_a_second_undo_changes_nothing(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.run()
+    rig.drill.undo()
+    assert rig.world.told.count("undo") == 1

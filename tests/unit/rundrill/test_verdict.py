@@ -1,0 +1,315 @@
+"""The verdict is a pure function of the events; each way to fail changes it in its own way."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fakes import PLAN
+
+from rundrill.events import (
+    AlertChanged,
+    BaselineJudged,
+    CommandFinished,
+    CommandRefused,
+    DrillAborted,
+    DrillEnded,
+    DrillFailed,
+    DrillStarted,
+    Event,
+    FaultInjected,
+    FaultLanded,
+    FaultMissed,
+    FaultUndone,
+    LoadSampled,
+    LoadStopped,
+    MoneyChecked,
+    PhaseEnded,
+    PhaseStarted,
+    Recovered,
+    RecoveryMissed,
+    ScrapeFailed,
+    SoakJudged,
+    SteadyStateSampled,
+)
+from rundrill.model import Outcome, PromiseState
+from rundrill.verdict import judge
+
+
+def command(number: int, *, exit_code: int | None = 0, at: float = 45.0) -> CommandFinished:
+    step = PLAN.steps[number - 1]
+    return CommandFinished(
+        at=at,
+        procedure=step.procedure,
+        number=number,
+        line=step.line,
+        text=step.text,
+        argv=("kubectl",),
+        bound={},
+        exit_code=exit_code,
+        duration_s=0.3,
+        stdout="",
+        stderr="no",
+    )
+
+
+def load(at: float, *, completed: int = 17, failed: int = 0) -> LoadSampled:
+    return LoadSampled(
+        at=at,
+        issued=17,
+        completed=completed,
+        ok=completed - failed,
+        failed=failed,
+        dropped=0,
+        in_flight=0,
+        oldest_in_flight_s=0.0,
+        p50_ms=5.0,
+        p95_ms=9.0,
+        p99_ms=12.0,
+    )
+
+
+def alert(at: float, state: Any, name: str = "PaymentPodRestarting") -> AlertChanged:
+    return AlertChanged(at=at, alert=name, state=state, labels={}, value=4.0)
+
+
+HELD: list[Event] = [
+    DrillStarted(at=0.0, run_id="r", wall_time="2026-01-01", plan=PLAN, versions={}, rules={}),
+    BaselineJudged(
+        at=25.0,
+        window_s=20.0,
+        evaluations=20,
+        broken=(),
+        alerts=(),
+        delivered_per_min=1000.0,
+        asked_per_min=1000.0,
+        dropped=0,
+    ),
+    FaultInjected(at=26.0, fault="bad-release", change="image set"),
+    FaultLanded(at=29.0, evidence="pod x is in CrashLoopBackOff"),
+    PhaseStarted(at=29.0, phase="detect"),
+    load(30.0),
+    SteadyStateSampled(at=31.0, values={"error rate": 0.0}, holds=True, broken=()),
+    alert(36.0, "pending"),
+    alert(38.0, "firing"),
+    PhaseEnded(at=38.5, phase="detect", passed=True, why="fired"),
+    PhaseStarted(at=38.5, phase="respond"),
+    command(1),
+    command(2),
+    load(46.0),
+    command(3),
+    PhaseEnded(at=47.0, phase="respond", passed=True, why=""),
+    PhaseStarted(at=47.0, phase="recover"),
+    alert(46.5, "inactive"),
+    Recovered(at=47.0, evidence="steady"),
+    PhaseEnded(at=47.2, phase="recover", passed=True, why=""),
+    SoakJudged(at=107.2, window_s=60.0, evaluations=60, broken=(), alerts=()),
+    FaultUndone(at=108.0, undone=True, evidence="all as before", differences=()),
+    LoadStopped(
+        at=109.0,
+        expected=True,
+        exit_code=0,
+        issued=1800,
+        completed=1800,
+        dropped=0,
+        worst_lateness_ms=3.2,
+        detail="",
+    ),
+    MoneyChecked(at=110.0, acknowledged=1200, stored=1200, lost=(), doubled=(), error=None),
+    DrillEnded(at=111.0),
+]
+
+
+def without(*kinds: type[Any]) -> list[Event]:
+    return [event for event in HELD if not isinstance(event, kinds)]
+
+
+def changed(kind: type[Any], **fields: Any) -> list[Event]:
+    return [replace(e, **fields) if isinstance(e, kind) else e for e in HELD]
+
+
+def state(events: list[Event], promise: str) -> PromiseState:
+    return next(p.state for p in judge(events).promises if p.id == promise)
+
+
+def test_a_drill_that_kept_every_promise_is_held_with_exit_code_0() -> None:
+    verdict = judge(HELD)
+    assert {p.id: p.state for p in verdict.promises if p.state is not PromiseState.HELD} == {}
+    assert verdict.outcome is Outcome.HELD
+    assert verdict.outcome.exit_code == 0
+    assert verdict.times.injected == 26.0
+    assert verdict.times.pending == 36.0
+    assert verdict.times.firing == 38.0
+    assert verdict.times.recovered == 47.0
+
+
+@pytest.mark.parametrize("kind", sorted({type(e) for e in HELD}, key=lambda cls: cls.__name__))
+def test_leaving_out_any_kind_of_evidence_is_never_held(kind: type[Any]) -> None:
+    optional = {LoadSampled, PhaseEnded, SteadyStateSampled}
+    if kind is DrillStarted:
+        with pytest.raises(ValueError, match="no DrillStarted"):
+            judge(without(kind))
+    elif kind in optional - {LoadSampled}:
+        judge(without(kind))
+    else:
+        assert judge(without(kind)).outcome is not Outcome.HELD
+
+
+@pytest.mark.parametrize(
+    ("events", "promise", "outcome"),
+    [
+        (changed(BaselineJudged, broken=("error rate 3%",)), "baseline", Outcome.INVALID),
+        (changed(BaselineJudged, alerts=("X",)), "baseline", Outcome.INVALID),
+        (changed(BaselineJudged, evaluations=0), "baseline", Outcome.INVALID),
+        (changed(BaselineJudged, window_s=3.0), "baseline", Outcome.INVALID),
+        (changed(BaselineJudged, delivered_per_min=990.0), "load", Outcome.INVALID),
+        (changed(BaselineJudged, dropped=1), "load", Outcome.INVALID),
+        (changed(LoadStopped, expected=False), "load", Outcome.INVALID),
+        (changed(SoakJudged, alerts=("PaymentPodRestarting",)), "durable", Outcome.BROKEN),
+        (changed(SoakJudged, broken=("error rate",)), "durable", Outcome.BROKEN),
+        (changed(SoakJudged, evaluations=0), "durable", Outcome.INVALID),
+        (changed(SoakJudged, window_s=59.0), "durable", Outcome.INVALID),
+        (changed(FaultUndone, undone=False), "undone", Outcome.BROKEN),
+        (changed(FaultUndone, differences=("replicas 3, is 5",)), "undone", Outcome.BROKEN),
+        (changed(MoneyChecked, lost=("k",)), "money", Outcome.BROKEN),
+        (changed(MoneyChecked, doubled=("k",)), "money", Outcome.BROKEN),
+        (changed(MoneyChecked, error="no psql"), "money", Outcome.INVALID),
+        (changed(MoneyChecked, acknowledged=0), "money", Outcome.INVALID),
+        (changed(Recovered, at=200.0), "recovered", Outcome.BROKEN),
+        (changed(AlertChanged, state="pending"), "detected", Outcome.BROKEN),
+    ],
+)
+def test_each_broken_or_missing_proof_changes_its_promise(
+    events: list[Event], promise: str, outcome: Outcome
+) -> None:
+    verdict = judge(events)
+    assert state(events, promise) is not PromiseState.HELD
+    assert verdict.outcome is outcome
+
+
+def test_half_a_percent_or_one_request_of_the_window_is_delivered() -> None:
+    assert state(changed(BaselineJudged, delivered_per_min=995.0), "load") is PromiseState.HELD
+    assert state(changed(BaselineJudged, delivered_per_min=994.0), "load") is PromiseState.BROKEN
+
+
+def test_an_alert_that_fires_after_its_window_was_not_in_time() -> None:
+    late = [replace(e, at=70.0) if isinstance(e, AlertChanged) else e for e in HELD]
+    verdict = judge(late)
+    assert verdict.outcome is Outcome.BROKEN
+    assert verdict.reason.startswith("not detected")
+
+
+def test_an_alert_that_fired_before_the_fault_does_not_count() -> None:
+    early = [replace(e, at=5.0) if isinstance(e, AlertChanged) else e for e in HELD]
+    assert judge(early).times.firing is None
+    assert judge(early).outcome is Outcome.BROKEN
+
+
+def test_a_fault_that_did_not_land_teaches_nothing() -> None:
+    events: list[Event] = [
+        FaultMissed(at=59.0, waited_s=30.0, evidence="no pod runs it") if e.at == 29.0 else e
+        for e in HELD
+        if not isinstance(e, PhaseStarted)
+    ]
+    assert judge(events).outcome is Outcome.INVALID
+
+
+def test_a_remedy_that_fails_is_no_fix_although_the_service_recovered() -> None:
+    events = [command(2, exit_code=1) if e == command(2) else e for e in HELD]
+    verdict = judge(events)
+    assert verdict.outcome is Outcome.BROKEN
+    assert "exit code 1" in verdict.reason
+    assert "failed-42" in {finding.id for finding in verdict.findings}
+
+
+def test_a_verification_that_never_ends_is_no_fix() -> None:
+    events = [command(3, exit_code=None) if e == command(3) else e for e in HELD]
+    assert "did not end" in judge(events).reason
+
+
+def test_a_refused_remedy_is_no_fix() -> None:
+    refused = CommandRefused(
+        at=44.0,
+        procedure="pod-crashloopbackoff",
+        number=2,
+        line=42,
+        text="kubectl delete namespace production",
+        why="outside the plan",
+    )
+    events = [refused if e == command(2) else e for e in HELD]
+    assert judge(events).outcome is Outcome.BROKEN
+    assert "refused-42" in {finding.id for finding in judge(events).findings}
+
+
+def test_recovery_without_any_remedy_proves_nothing_about_the_runbook() -> None:
+    events = [e for e in HELD if e != command(2)]
+    assert state(events, "recovered") is PromiseState.UNPROVEN
+    assert judge(events).outcome is Outcome.INVALID
+
+
+def test_a_missed_recovery_is_broken_with_what_was_seen() -> None:
+    missed = RecoveryMissed(at=160.0, waited_s=120.0, evidence="PaymentPodRestarting is firing")
+    events: list[Event] = [missed if isinstance(e, Recovered) else e for e in HELD]
+    verdict = judge(events)
+    assert verdict.outcome is Outcome.BROKEN
+    assert "PaymentPodRestarting is firing" in verdict.reason
+
+
+def test_a_fix_that_fails_more_requests_than_the_fault_did_is_broken() -> None:
+    events = [load(46.0, failed=5) if e == load(46.0) else e for e in HELD]
+    verdict = judge(events)
+    assert state(events, "harmless") is PromiseState.BROKEN
+    assert verdict.reason.startswith("the fix did harm")
+    assert verdict.times.first_harm == 46.0
+
+
+def test_an_aborted_drill_is_aborted_whatever_else_happened() -> None:
+    verdict = judge([*HELD, DrillAborted(at=50.0, why="interrupted")])
+    assert verdict.outcome is Outcome.ABORTED
+    assert verdict.outcome.exit_code == 4
+
+
+def test_a_record_that_was_cut_off_is_aborted() -> None:
+    assert judge(HELD[:8]).outcome is Outcome.ABORTED
+
+
+def test_an_instrument_that_failed_makes_the_drill_invalid() -> None:
+    verdict = judge([*HELD, DrillFailed(at=50.0, phase="recover", why="detection stopped")])
+    assert verdict.outcome is Outcome.INVALID
+    assert verdict.outcome.exit_code == 3
+
+
+def test_what_nobody_expected_is_a_finding() -> None:
+    events = [
+        *HELD,
+        alert(60.0, "firing", "PaymentMemoryHigh"),
+        ScrapeFailed(at=61.0, job="payment-service", instance="pod", error="refused"),
+        ScrapeFailed(at=62.0, job="payment-service", instance="pod2", error="refused"),
+    ]
+    found = {finding.id: finding for finding in judge(events).findings}
+    assert found["unexpected-alert-PaymentMemoryHigh"].severity == "warning"
+    assert "2 scrapes" in found["scrape-payment-service"].text
+
+
+def test_a_tolerated_alert_is_no_finding() -> None:
+    tolerant = replace(PLAN, tolerated_alerts=("PaymentMemoryHigh",))
+    events = [*changed(DrillStarted, plan=tolerant), alert(60.0, "firing", "PaymentMemoryHigh")]
+    assert not [f for f in judge(events).findings if f.id.startswith("unexpected")]
+
+
+def test_the_impact_is_classified_by_the_runbooks_own_numbers() -> None:
+    harmless = next(f for f in judge(HELD).findings if f.id == "severity")
+    assert "no severity's numbers" in harmless.text
+    bad = changed(SteadyStateSampled, values={"error rate": 0.2, "memory": None})
+    assert "severity" not in {finding.id for finding in judge(bad).findings}
+    declared_low = [
+        replace(e, plan=replace(PLAN, severity="P2")) if isinstance(e, DrillStarted) else e
+        for e in bad
+    ]
+    mismatch = next(f for f in judge(declared_low).findings if f.id == "severity")
+    assert mismatch.severity == "warning"
+    assert mismatch.line == 15
+
+
+def test_left_over_differences_are_findings() -> None:
+    events = changed(FaultUndone, differences=("a", "b"))
+    assert {"left-over-0", "left-over-1"} <= {finding.id for finding in judge(events).findings}
