@@ -1,0 +1,19 @@
+"""The control of a drill: opens it before the experiment and closes it after, whatever happened."""
+
+from typing import Any
+
+from rundrill import experiment
+
+
+def before_experiment_control(
+    context: dict[str, Any],  # noqa: ARG001 - Chaos Toolkit passes it by name
+    experiment_file: str = "",
+    **_: Any,
+) -> None:
+    """Starts the load and the detection. `experiment_file` is the path of this very file."""
+    experiment.open_session(experiment_file)
+
+
+def after_experiment_control(context: dict[str, Any], **_: Any) -> None:  # noqa: ARG001
+    """Undoes what is still to be undone, stops everything, writes the report."""
+    experiment.close_session()

@@ -1,0 +1,6 @@
+"""`python -m rundrill`."""
+
+from rundrill.cli import entry
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,218 @@
+"""The command line. Parses, calls, prints; decides nothing."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rundrill import events, experiment, report, verdict
+from rundrill.base.clock import MonotonicClock
+from rundrill.errors import RundrillError, TargetError
+from rundrill.inputs import make_plan, read_inputs
+from rundrill.model import Outcome, Verdict
+from rundrill.plan import read_service
+from rundrill.report import Console
+from rundrill.responder import find_kubectl
+from rundrill.session import Session, uninterrupted
+from rundrill.workplace import Workplace
+
+BAD_INPUT = 2
+WALL_S = 150.0
+SERVICE = Path("runbooks/payment-service/service.yaml")
+EPILOG = """\
+exit codes: 0 held, 1 broken, 2 bad input, 3 invalid (nothing was learned), 4 aborted,
+70 internal error
+
+examples:
+  rundrill run experiments/crash-loop.yaml        one drill on an embedded cluster of its own
+  rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
+  rundrill report runs/20260101-120000-crash-loop build the reports of a run again
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Gives the exit code; bad input is one message on stderr, a bug is a traceback (70)."""
+    options = _parser().parse_args(arguments)
+    clock = MonotonicClock()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    commands: dict[str, Callable[[], int]] = {
+        "run": lambda: _run(options, clock),
+        "up": lambda: _up(options, clock),
+        "down": lambda: _down(options, clock),
+        "recover": lambda: _recover(options, clock),
+        "report": lambda: _report(options),
+    }
+    try:
+        return commands[options.command]()
+    except RundrillError as error:
+        sys.stderr.write(f"rundrill: {error}\n")
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("rundrill: interrupted; everything of ours was stopped\n")
+        return Outcome.ABORTED.exit_code
+
+
+def entry() -> None:
+    """The console script. A bug is a traceback and exit code 70."""
+    try:
+        code = main()
+    except Exception:  # noqa: BLE001 - the last resort: the traceback is printed
+        import traceback  # noqa: PLC0415 - only on a bug
+
+        traceback.print_exc()
+        code = 70
+    sys.exit(code)
+
+
+def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
+    inputs = read_inputs(options.experiment)
+    # Everything the drill needs is checked before anything is started.
+    make_plan(inputs, target="local", compression=options.compress, wall_s=options.wall)
+    kubectl = find_kubectl()
+    workplace = Workplace()
+    with workplace.lock():
+        local = workplace.local(inputs.service, kubectl=kubectl, clock=clock, say=_say)
+        workplace.recover(local, clock=clock, say=_say)
+        up = local.running()
+        if up is not None and options.compress not in (None, up):
+            raise TargetError(
+                f"the target is up at compression {up:g}, not {options.compress:g}",
+                path=local.kubeconfig,
+                fix="leave out --compress, or run `rundrill down` first",
+            )
+        plan = make_plan(
+            inputs,
+            target="local",
+            compression=options.compress if up is None else up,
+            wall_s=options.wall,
+        )
+        _say(f"compression {plan.compression:g}: {plan.compression_reason}")
+        try:
+            if up is None:
+                local.up(compression=plan.compression, keep=False)
+            console = Console()
+            session = Session(
+                inputs=inputs,
+                plan=plan,
+                kubeconfig=local.kubeconfig,
+                kubectl=kubectl,
+                runs=options.runs,
+                journal=workplace.journal,
+                clock=clock,
+                listeners=[console],
+                abort_on=experiment.ABORT_ON,
+            )
+            judged = _drill(session, options.experiment)
+        finally:
+            if up is None:
+                with uninterrupted():
+                    local.down()
+    console.summary(judged, session.folder / "report.html")
+    return judged.outcome.exit_code
+
+
+def _drill(session: Session, path: Path) -> Verdict:
+    session.open()
+    try:
+        experiment.run(session, path)
+    except KeyboardInterrupt:
+        session.drill.abort("interrupted")
+    finally:
+        judged = session.conclude()
+    return judged
+
+
+def _up(options: argparse.Namespace, clock: MonotonicClock) -> int:
+    workplace = Workplace()
+    service = read_service(options.service)
+    with workplace.lock():
+        local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
+        workplace.recover(local, clock=clock, say=_say)
+        if local.running() is not None:
+            raise TargetError("the target is up already", path=local.kubeconfig)
+        try:
+            local.up(compression=options.compress, keep=True)
+        except BaseException:
+            with uninterrupted():
+                local.down()
+            raise
+    _say(f"up; export KUBECONFIG={local.kubeconfig}")
+    return 0
+
+
+def _down(options: argparse.Namespace, clock: MonotonicClock) -> int:
+    workplace = Workplace()
+    service = read_service(options.service)
+    with workplace.lock():
+        workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say).down()
+    _say("down")
+    return 0
+
+
+def _recover(options: argparse.Namespace, clock: MonotonicClock) -> int:
+    workplace = Workplace()
+    service = read_service(options.service)
+    with workplace.lock():
+        local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
+        count = workplace.recover(local, clock=clock, say=_say)
+    _say(f"{count} left over" if count else "nothing was left over")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    path = options.run / "events.jsonl"
+    if not path.is_file():
+        raise RundrillError("there are no events of a run", path=path, fix="see runs/")
+    told = events.read(path)
+    judged = verdict.judge(told)
+    paths = report.write(options.run, told, judged)
+    Console().summary(judged, paths.html)
+    return judged.outcome.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rundrill",
+        description="Proves that an incident runbook works before the night it is needed.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run one drill, on a cluster of its own if none is up")
+    run.add_argument("experiment", type=Path, help="a file of experiments/")
+    run.add_argument("--compress", type=_factor, help="divide the stated durations by this")
+    run.add_argument(
+        "--wall",
+        type=float,
+        default=WALL_S,
+        metavar="SECONDS",
+        help="choose the compression for this much wall time (default: %(default)g)",
+    )
+    run.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders go")
+    up = commands.add_parser("up", help="start the embedded cluster and leave it up")
+    up.add_argument("--compress", type=_factor, default=15.0, help="default: %(default)g")
+    for command in (up, commands.add_parser("down", help="stop it and all of its pods")):
+        command.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
+    recover = commands.add_parser("recover", help="undo what a killed run left")
+    recover.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
+    rebuild = commands.add_parser("report", help="build the reports of a run from its events")
+    rebuild.add_argument("run", type=Path, help="a folder of runs/")
+    return parser
+
+
+def _factor(text: str) -> float:
+    factor = float(text)
+    if not factor >= 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return factor
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt

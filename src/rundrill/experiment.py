@@ -1,0 +1,157 @@
+"""The adapter to Chaos Toolkit: runs an experiment through its library, and serves its probes.
+
+An experiment is run by `rundrill run` or by plain `chaos run`; both walk the same phases of the
+same drill. Chaos Toolkit swallows most failures (an action that fails still ends *completed*), so
+the phases after a failed one do nothing by themselves, and the hypothesis after the method is
+true only for the verdict *held*.
+"""
+
+import json
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaoslib.exceptions import InterruptExecution
+from chaoslib.experiment import load_experiment, run_experiment
+from chaoslib.types import Strategy
+
+from rundrill.base.clock import MonotonicClock
+from rundrill.engine import Drill
+from rundrill.errors import ExperimentError, RundrillError, TargetError
+from rundrill.inputs import make_plan, read_inputs
+from rundrill.model import Outcome
+from rundrill.report import Console
+from rundrill.responder import find_kubectl
+from rundrill.session import Session
+from rundrill.workplace import Workplace
+
+ABORT_ON = (KeyboardInterrupt, SystemExit, InterruptExecution)
+
+
+@dataclass(slots=True)
+class _Stage:
+    """The drill that the probes of this process serve: Chaos Toolkit passes them no context.
+
+    `plain` holds the workplace's lock while the control has opened the drill, under `chaos run`.
+    """
+
+    session: Session | None = None
+    plain: ExitStack | None = None
+
+
+_stage = _Stage()
+
+
+def run(session: Session, path: Path) -> None:
+    """Runs the experiment file to its end through Chaos Toolkit's library, journal included.
+
+    `session` is open already; the caller concludes it.
+    """
+    _stage.session = session
+    logger = logging.getLogger("chaostoolkit")
+    handler = logging.FileHandler(session.folder / "chaostoolkit.log", encoding="utf-8")
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    try:
+        journal = run_experiment(
+            load_experiment(str(path)),
+            settings={"runtime": {"rollbacks": {"strategy": "always"}}},
+            strategy=Strategy.DEFAULT,
+        )
+        text = json.dumps(journal, indent=2, default=str)
+        (session.folder / "journal.json").write_text(text, encoding="utf-8")
+    finally:
+        _stage.session = None
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def drill() -> Drill:
+    """The drill of the experiment that runs now."""
+    return _current().drill
+
+
+def require_steady_state() -> bool:
+    """The hypothesis. Before the method: the baseline; after it: the whole verdict.
+
+    Raises `ExperimentError` when it is not met.
+    """
+    session = _current()
+    if not session.drill.begun:
+        if not session.drill.baseline():
+            raise ExperimentError("the baseline does not hold: nothing can be learned")
+        return True
+    verdict = session.conclude()
+    if verdict.outcome is not Outcome.HELD:
+        raise ExperimentError(f"{verdict.outcome}: {verdict.reason}")
+    return True
+
+
+def open_session(experiment_file: str) -> None:
+    """For plain `chaos run`: opens a drill against the local target that is up.
+
+    Chaos Toolkit swallows every exception of a control but `InterruptExecution`.
+    """
+    if _stage.session is not None:
+        return
+    lock = ExitStack()
+    try:
+        _stage.session = _open(Path(experiment_file), lock)
+    except RundrillError as error:
+        lock.close()
+        raise InterruptExecution(str(error)) from error
+    _stage.plain = lock
+
+
+def close_session() -> None:
+    """For plain `chaos run`: undoes, stops and judges, whatever happened before."""
+    session, lock = _stage.session, _stage.plain
+    if session is None or lock is None:
+        return
+    _stage.session, _stage.plain = None, None
+    with lock:
+        verdict = session.conclude()
+    Console().summary(verdict, session.folder / "report.html")
+
+
+def _current() -> Session:
+    if _stage.session is None:
+        raise ExperimentError(
+            "no drill is open",
+            fix="the experiment needs the control `probes.session`; see experiments/",
+        )
+    return _stage.session
+
+
+def _open(path: Path, lock: ExitStack) -> Session:
+    clock = MonotonicClock()
+    inputs = read_inputs(path)
+    kubectl = find_kubectl()
+    place = Workplace()
+    lock.enter_context(place.lock())
+    local = place.local(inputs.service, kubectl=kubectl, clock=clock, say=_say)
+    place.recover(local, clock=clock, say=_say)
+    compression = local.running()
+    if compression is None:
+        raise TargetError(
+            "no target is up", path=local.kubeconfig, fix="run `rundrill up` before `chaos run`"
+        )
+    session = Session(
+        inputs=inputs,
+        plan=make_plan(inputs, target=local.name, compression=compression, wall_s=0.0),
+        kubeconfig=local.kubeconfig,
+        kubectl=kubectl,
+        runs=Path("runs"),
+        journal=place.journal,
+        clock=clock,
+        listeners=[Console()],
+        abort_on=ABORT_ON,
+    )
+    session.open()
+    return session
+
+
+def _say(text: str) -> None:
+    logging.getLogger("chaostoolkit").info(text)

@@ -1,0 +1,59 @@
+"""Reads all that a drill is made of, and joins it into a plan. Nothing is started here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rundrill.detection import RuleSet, load_rules
+from rundrill.errors import ExperimentError
+from rundrill.faults import FAULTS
+from rundrill.model import Bindings, Plan, Runbook
+from rundrill.plan import (
+    ExperimentFile,
+    ServiceFile,
+    build_plan,
+    read_experiment,
+    read_service,
+)
+from rundrill.runbook import load as load_runbook
+from rundrill.runbook import load_bindings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """One experiment with everything it names."""
+
+    experiment: ExperimentFile
+    service: ServiceFile
+    runbook: Runbook
+    bindings: Bindings
+    rules: RuleSet
+
+
+def read_inputs(experiment_path: Path) -> Inputs:
+    """Raises the `RundrillError` of whichever file is wrong."""
+    if not experiment_path.is_file():
+        raise ExperimentError(
+            "there is no such experiment file", path=experiment_path, fix="see experiments/"
+        )
+    experiment = read_experiment(experiment_path)
+    return Inputs(
+        experiment=experiment,
+        service=read_service(experiment.service),
+        runbook=load_runbook(experiment.runbook),
+        bindings=load_bindings(experiment.bindings),
+        rules=load_rules(experiment.rules),
+    )
+
+
+def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s: float) -> Plan:
+    """Raises a `RundrillError` when the parts do not fit together."""
+    return build_plan(
+        experiment=inputs.experiment,
+        runbook=inputs.runbook,
+        bindings=inputs.bindings,
+        alert_names=tuple(inputs.rules.alerts),
+        faults={name: fault.PARAMETERS for name, fault in FAULTS.items()},
+        target=target,
+        compression=compression,
+        wall_s=wall_s,
+    )

@@ -1,0 +1,183 @@
+"""The `rundrill` extension block of a Chaos Toolkit experiment, read into one frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rundrill.base import document
+from rundrill.base.document import Node
+from rundrill.errors import ExperimentError
+from rundrill.model import BlastRadius, LoadProfile
+from rundrill.plan.service_file import existing_path
+
+PHASES = (
+    ("probes.steady_state", "holds"),
+    ("probes.fault", "inject"),
+    ("probes.detection", "alert_fires"),
+    ("probes.procedure", "follow"),
+    ("probes.recovery", "recovers"),
+    ("probes.recovery", "stays_recovered"),
+    ("probes.fault", "undo"),
+)
+"""What an experiment must call, in this order: its hypothesis, its method, its rollbacks."""
+CONTROL = "probes.session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcedureRef:
+    """A procedure of the runbook, or some of its steps (`rollback-procedure#3-4`)."""
+
+    id: str
+    first: int | None
+    last: int | None
+    node: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentFile:
+    """Names are not resolved yet; each carries the node it came from for messages."""
+
+    path: Path
+    title: str
+    service: Path
+    runbook: Path
+    bindings: Path
+    rules: Path
+    severity: Node
+    procedures: tuple[ProcedureRef, ...]
+    fault: Node
+    fault_parameters: Mapping[str, Node]
+    expected_alerts: tuple[Node, ...]
+    tolerated_alerts: tuple[Node, ...]
+    load: LoadProfile
+    blast_radius: BlastRadius
+    baseline_s: float
+    land_budget_s: float
+
+
+def read_experiment(path: Path) -> ExperimentFile:
+    """Reads and checks an experiment file. Raises `ExperimentError` with place and fix."""
+    root = document.read(path, ExperimentError)
+    _require_phases(root)
+    block = _extension(root)
+    alerts = block.get("alerts")
+    fault = block.get("fault")
+    procedure = block.get("procedure")
+    windows = block.get("windows")
+    experiment = ExperimentFile(
+        path=path,
+        title=root.get("title").text,
+        service=existing_path(block.get("service")),
+        runbook=existing_path(block.get("runbook")),
+        bindings=existing_path(block.get("bindings")),
+        rules=existing_path(block.get("rules")),
+        severity=block.get("severity"),
+        procedures=tuple(_procedure(item) for item in procedure.elements()),
+        fault=fault.get("name"),
+        fault_parameters={name: value for name, value in fault.items() if name != "name"},
+        expected_alerts=tuple(alerts.get("expected").elements()),
+        tolerated_alerts=_elements(alerts, "tolerated"),
+        load=_load(block.get("load")),
+        blast_radius=_blast_radius(block.get("blast-radius")),
+        baseline_s=windows.get("baseline").duration_s,
+        land_budget_s=windows.get("land").duration_s,
+    )
+    block.find("name")
+    for node in (block, alerts, windows):
+        node.close()
+    if not experiment.expected_alerts:
+        raise alerts.fail("no alert is expected", "name the alert that the runbook promises")
+    if not experiment.procedures:
+        raise procedure.fail("no procedure is named", "name the runbook's procedure to follow")
+    return experiment
+
+
+def _extension(root: Node) -> Node:
+    extensions = root.find("extensions")
+    for item in () if extensions is None else extensions.elements():
+        if item.get("name").text == "rundrill":
+            return item
+    raise root.fail(
+        "has no `extensions` entry named `rundrill`",
+        "see experiments/crash-loop.yaml for what a drill declares",
+    )
+
+
+def _require_phases(root: Node) -> None:
+    """Chaos Toolkit ignores what it does not know; a phase left out must not pass."""
+    controls = root.find("controls")
+    modules = [
+        item.get("provider").get("module").text
+        for item in (() if controls is None else controls.elements())
+    ]
+    if CONTROL not in modules:
+        raise root.fail(
+            f"the control `{CONTROL}` is missing: nothing would start the load or the detection",
+            f"add it under `controls` with `module: {CONTROL}`",
+        )
+    called = []
+    hypothesis = root.get("steady-state-hypothesis").get("probes").elements()
+    for activity in [
+        *hypothesis,
+        *root.get("method").elements(),
+        *root.get("rollbacks").elements(),
+    ]:
+        provider = activity.get("provider")
+        module, func = provider.find("module"), provider.find("func")
+        if module is not None and func is not None and module.text.startswith("probes."):
+            called.append((module.text, func.text))
+    if tuple(called) != PHASES:
+        wanted = ", ".join(f"{module}.{func}" for module, func in PHASES)
+        raise root.get("method").fail(
+            "the phases of a drill are not all there, once and in order", f"call {wanted}"
+        )
+
+
+def _procedure(node: Node) -> ProcedureRef:
+    name, _, steps = node.text.partition("#")
+    if not steps:
+        return ProcedureRef(id=name, first=None, last=None, node=node)
+    first, _, last = steps.partition("-")
+    if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+        raise node.fail(
+            f"`{steps}` are not steps of a procedure", "write them as `name#3` or `name#3-4`"
+        )
+    return ProcedureRef(id=name, first=int(first), last=int(last or first), node=node)
+
+
+def _elements(node: Node, key: str) -> tuple[Node, ...]:
+    found = node.find(key)
+    return () if found is None else tuple(found.elements())
+
+
+def _load(node: Node) -> LoadProfile:
+    mix = node.get("mix")
+    profile = LoadProfile(
+        rate_per_min=_positive(node.get("rate_per_min")),
+        max_in_flight=int(_positive(node.get("max_in_flight"))),
+        ramp_s=0.0,
+        mix={name: _positive(value) for name, value in mix.items()},
+    )
+    node.close()
+    if abs(sum(profile.mix.values()) - 1.0) > 1e-6:
+        raise mix.fail(f"the shares add up to {sum(profile.mix.values()):g}", "make them 1.0")
+    return profile
+
+
+def _positive(node: Node) -> float:
+    if node.number <= 0:
+        raise node.fail(f"expected a number above 0, found {node.text}")
+    return node.number
+
+
+def _blast_radius(node: Node) -> BlastRadius:
+    radius = BlastRadius(
+        namespaces=node.texts("namespaces"),
+        verbs=node.texts("verbs"),
+        objects=node.texts("objects"),
+    )
+    node.close()
+    for text in radius.objects:
+        if len(text.split("/")) != 3:
+            raise node.fail(f"`{text}` is not an object", "write it as kind/namespace/name")
+    return radius

@@ -1,0 +1,81 @@
+"""service.yaml: how a service is deployed, loaded, scraped and audited. One file a service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rundrill.base import document
+from rundrill.base.document import Node
+from rundrill.errors import ExperimentError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodScrape:
+    """Metrics of the pods that match a selector, through the API server's pod proxy."""
+
+    job: str
+    namespace: str
+    selector: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFile:
+    """`audit` is the command whose output lists every stored payment as `key|id|status`."""
+
+    path: Path
+    name: str
+    manifests: Path
+    images: Path
+    locustfile: Path
+    load_namespace: str
+    load_service: str
+    load_port: int
+    scrape: tuple[PodScrape, ...]
+    audit: str
+
+
+def read_service(path: Path) -> ServiceFile:
+    """Reads service.yaml; paths in it are relative to it. Raises `ExperimentError`."""
+    root = document.read(path, ExperimentError)
+    local, load = root.get("local"), root.get("load")
+    service = ServiceFile(
+        path=path,
+        name=root.get("name").text,
+        manifests=existing_path(local.get("manifests")),
+        images=existing_path(local.get("images")),
+        locustfile=existing_path(load.get("locustfile")),
+        load_namespace=load.get("namespace").text,
+        load_service=load.get("service").text,
+        load_port=_port(load.get("port")),
+        scrape=tuple(_pod_scrape(item) for item in root.get("scrape").elements()),
+        audit=root.get("audit").text,
+    )
+    for node in (root, local, load):
+        node.close()
+    return service
+
+
+def existing_path(node: Node) -> Path:
+    """A path relative to the document that names it; it must exist."""
+    path = (node.path.parent / node.text).resolve()
+    if not path.exists():
+        raise node.fail(f"{node.text} does not exist", f"the path is taken from {node.path.parent}")
+    return path
+
+
+def _port(node: Node) -> int:
+    port = node.number
+    if not (port.is_integer() and 0 < port < 65536):
+        raise node.fail(f"expected a port, found {node.text}")
+    return int(port)
+
+
+def _pod_scrape(node: Node) -> PodScrape:
+    scrape = PodScrape(
+        job=node.get("job").text,
+        namespace=node.get("namespace").text,
+        selector=node.get("selector").text,
+        port=_port(node.get("port")),
+    )
+    node.close()
+    return scrape

@@ -1,0 +1,293 @@
+"""One drill from its first second to its last: everything it needs is started and ended here.
+
+`open` starts the load, the detection and the observation; `conclude` undoes, stops and judges,
+whatever happened before, and cannot be interrupted by a second Ctrl-C.
+"""
+
+import json
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO
+
+from rundrill import audit, report, verdict
+from rundrill.base.clock import Clock
+from rundrill.detection import Detector
+from rundrill.engine import Drill, Equipment
+from rundrill.errors import MachineError, RundrillError
+from rundrill.events import (
+    DrillEnded,
+    DrillFailed,
+    DrillStarted,
+    Event,
+    EventLog,
+    PhaseEnded,
+    PhaseStarted,
+)
+from rundrill.faults import FAULTS
+from rundrill.inputs import Inputs
+from rundrill.load import Load
+from rundrill.model import Plan, Verdict
+from rundrill.observer import Observer
+from rundrill.responder import AutoResponder
+from rundrill.sources import alert_changed, scrape_failed, scrape_targets
+from rundrill.target.cluster import Cluster
+from rundrill.undo import UndoJournal
+
+AUDIT_BUDGET_S = 60.0
+FREE_BYTES = 64 * 1024 * 1024
+"""A run folder is about 2 MB; a database and logs are beside it."""
+
+
+class Session:
+    """One drill against a target that is up."""
+
+    def __init__(
+        self,
+        *,
+        inputs: Inputs,
+        plan: Plan,
+        kubeconfig: Path,
+        kubectl: Path,
+        runs: Path,
+        journal: UndoJournal,
+        clock: Clock,
+        listeners: Sequence[Callable[[Event], None]],
+        abort_on: tuple[type[BaseException], ...],
+    ) -> None:
+        self._inputs = inputs
+        self._plan = plan
+        self._kubeconfig = kubeconfig
+        self._kubectl = kubectl
+        self._journal = journal
+        self._clock = clock
+        self._abort_on = abort_on
+        self._verdict: Verdict | None = None
+        wall = datetime.now(UTC)
+        self._wall_time = wall.isoformat(timespec="seconds")
+        name = inputs.experiment.path.stem
+        self.run_id = f"{wall:%Y%m%d-%H%M%S}-{name}"
+        self.folder = _run_folder(runs, self.run_id)
+        self._file: IO[str] = (self.folder / "events.jsonl").open("w", encoding="utf-8")
+        self.log = EventLog(self._file, *listeners)
+        self._started = clock.now()
+        self._cluster = Cluster(kubeconfig)
+        self._load = Load(
+            locustfile=inputs.service.locustfile,
+            host=self._load_host(),
+            profile=plan.load,
+            folder=self.folder,
+            clock=clock,
+            zero=self._started,
+        )
+        self._detector = Detector(
+            inputs.rules,
+            scrape_targets(self._cluster, inputs.service, self._load),
+            clock=clock,
+            compression=plan.compression,
+            on_change=lambda change: self.log.emit(alert_changed(change, self._started)),
+            on_scrape_failure=lambda gone: self.log.emit(scrape_failed(gone, self._started)),
+        )
+        self._observer = Observer(
+            bounds=plan.steady_state,
+            detection=self._detector,
+            load=self._load,
+            emit=self.log.emit,
+            clock=clock,
+            started=self._started,
+        )
+        self.drill = self._make_drill()
+
+    def open(self) -> None:
+        """Starts everything. Raises `RundrillError`, with nothing left running."""
+        try:
+            self.log.emit(self._drill_started())
+            self.log.emit(PhaseStarted(at=self.drill.now(), phase="setup"))
+            self._load.start()
+            self._detector.start()
+            self._observer.start()
+            told = "the load, the detection and the observation run"
+            self.log.emit(PhaseEnded(at=self.drill.now(), phase="setup", passed=True, why=told))
+        except BaseException as error:
+            with uninterrupted():
+                self._stop_instruments()
+                if isinstance(error, RundrillError):
+                    self.log.emit(DrillFailed(at=self.drill.now(), phase="setup", why=str(error)))
+                self._file.close()
+            raise
+
+    def conclude(self) -> Verdict:
+        """Undoes the fault, stops everything, checks the money, judges, writes the report.
+
+        A second call gives the same verdict. Raises `MachineError` when the disk was full.
+        """
+        if self._verdict is not None:
+            return self._verdict
+        with uninterrupted():
+            try:
+                self.drill.undo()
+            finally:
+                self.drill.stop_load()
+                self._observer.stop()
+                self._check_money()
+                self._stop_instruments()
+            self.log.emit(DrillEnded(at=self.drill.now()))
+            self._file.close()
+            self._verdict = verdict.judge(self.log.events)
+            if self.log.failure is not None:
+                raise MachineError(
+                    f"the events could not be written: {self.log.failure.strerror}",
+                    path=self.folder,
+                    fix="make room; the fault was undone, and nothing of this run counts",
+                )
+            report.write(self.folder, self.log.events, self._verdict)
+        return self._verdict
+
+    def _make_drill(self) -> Drill:
+        responder = AutoResponder(
+            kubectl=self._kubectl,
+            kubeconfig=self._kubeconfig,
+            context=None,
+            blast_radius=self._plan.blast_radius,
+            placeholders=self._plan.placeholders,
+            pods=self._cluster.first_pod,
+            command_budget_s=self._plan.windows.command_budget_s,
+            clock=self._clock,
+            emit=self.log.emit,
+            now=lambda: self._clock.now() - self._started,
+        )
+        return Drill(
+            self._plan,
+            run_id=self.run_id,
+            kubeconfig=str(self._kubeconfig.resolve()),
+            equipment=Equipment(
+                cluster=self._cluster,
+                fault=FAULTS[self._plan.fault](self._cluster, self._plan.fault_parameters),
+                responder=responder,
+                observer=self._observer,
+                load=self._load,
+                instruments=self._instrument_failures,
+                unseen=self._detector.unseen_metrics,
+                journal=self._journal,
+            ),
+            emit=self.log.emit,
+            clock=self._clock,
+            started=self._started,
+            abort_on=self._abort_on,
+        )
+
+    def _instrument_failures(self) -> Mapping[str, BaseException | None]:
+        return {
+            "the detection": self._detector.failure,
+            "the observation": self._observer.failure,
+            "the event log": self.log.failure,
+        }
+
+    def _load_host(self) -> str:
+        service = self._inputs.service
+        address = self._cluster.cluster_ip(service.load_namespace, service.load_service)
+        return f"http://{address}:{service.load_port}"
+
+    def _drill_started(self) -> DrillStarted:
+        return DrillStarted(
+            at=0.0,
+            run_id=self.run_id,
+            wall_time=self._wall_time,
+            plan=self._plan,
+            versions={
+                "rundrill": version("rundrill"),
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "cluster": self._cluster.version(),
+                "kubectl": _kubectl_version(self._kubectl),
+            },
+            rules=self._detector.evaluated_rules(),
+        )
+
+    def _check_money(self) -> None:
+        at, acknowledged = self.drill.now(), self._load.acknowledged()
+        try:
+            listing = self._run_audit()
+            self.log.emit(audit.judge(at=at, acknowledged=acknowledged, listing=listing))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            told = getattr(error, "stderr", None) or str(error)
+            self.log.emit(audit.unchecked(at=at, acknowledged=len(acknowledged), error=told))
+
+    def _run_audit(self) -> str:
+        command = shlex.split(self._inputs.service.audit)
+        if command and command[0] == "kubectl":
+            command[0] = str(self._kubectl)
+        done = subprocess.run(
+            [*command[:1], f"--kubeconfig={self._kubeconfig}", *command[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=AUDIT_BUDGET_S,
+            check=True,
+        )
+        return done.stdout
+
+    def _stop_instruments(self) -> None:
+        self._load.stop()
+        self._observer.stop()
+        self._detector.stop()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM are told, not followed: what is being undone gets done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def tell(_number: int, _frame: object) -> None:
+        sys.stderr.write("undoing and stopping; this takes a few seconds\n")
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, tell) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run_folder(runs: Path, run_id: str) -> Path:
+    folder = runs / run_id
+    try:
+        folder.mkdir(parents=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise MachineError(
+            f"the run folder cannot be made: {error.strerror}", path=folder, fix="see --runs"
+        ) from error
+    if free < FREE_BYTES:
+        with suppress(OSError):
+            folder.rmdir()
+        raise MachineError(
+            f"{free // 1024**2} MiB are free", path=runs, fix="make room, or use --runs"
+        )
+    return folder
+
+
+def _kubectl_version(kubectl: Path) -> str:
+    try:
+        done = subprocess.run(
+            [str(kubectl), "version", "--client", "-o", "json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=True,
+        )
+        return str(json.loads(done.stdout)["clientVersion"]["gitVersion"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError):
+        return "unknown"

@@ -1,0 +1,93 @@
+"""Where the samples of a drill come from: the service's pods, the cluster, the load.
+
+Everything in the cluster is read through the API server's proxies, so a kubeconfig is all that
+is needed, on any target.
+"""
+
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from rundrill.detection import AlertChange, ScrapeFailure, ScrapeTarget
+from rundrill.events import AlertChanged, ScrapeFailed
+from rundrill.load import Load
+from rundrill.plan import ServiceFile
+from rundrill.target.cluster import Cluster, ClusterError
+
+SCRAPE_BUDGET_S = 2.0
+KUBE_STATE_METRICS = (
+    "/api/v1/namespaces/kube-system/services/kube-state-metrics:http-metrics/proxy/metrics"
+)
+
+
+def scrape_targets(
+    cluster: Cluster, service: ServiceFile, load: Load
+) -> Callable[[], Sequence[ScrapeTarget]]:
+    """The targets as they are now: pods come and go. Pods that are not ready serve no metrics."""
+    nodes = cluster.nodes()
+    last: list[ScrapeTarget] = []
+
+    def get(path: str) -> Callable[[], str]:
+        return lambda: cluster.get_text(path, timeout_s=SCRAPE_BUDGET_S)
+
+    def service_pods() -> list[ScrapeTarget]:
+        return [
+            ScrapeTarget(
+                job=scrape.job,
+                instance=f"{pod.name}:{scrape.port}",
+                labels={"namespace": pod.namespace, "pod": pod.name},
+                fetch=get(
+                    f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{scrape.port}/proxy/metrics"
+                ),
+            )
+            for scrape in service.scrape
+            for pod in cluster.pods(scrape.namespace, scrape.selector)
+            if pod.ready and not pod.terminating
+        ]
+
+    fixed = [
+        _target("kube-state-metrics", "kube-state-metrics", get(KUBE_STATE_METRICS)),
+        *(
+            _target("cadvisor", node, get(f"/api/v1/nodes/{node}/proxy/metrics/cadvisor"))
+            for node in nodes
+        ),
+        _target("load", "load", lambda: _fetch(load.metrics_url)),
+    ]
+
+    def targets() -> Sequence[ScrapeTarget]:
+        # An API server that does not answer once is a failed scrape of what was there last.
+        with suppress(ClusterError):
+            last[:] = service_pods()
+        return [*last, *fixed]
+
+    return targets
+
+
+def alert_changed(change: AlertChange, started: float) -> AlertChanged:
+    """A change of the detector as an event; the detector knows the clock, not the drill."""
+    return AlertChanged(
+        at=change.at - started,
+        alert=change.alert,
+        state=change.state.value,
+        labels=dict(change.labels),
+        value=change.value,
+    )
+
+
+def scrape_failed(failure: ScrapeFailure, started: float) -> ScrapeFailed:
+    return ScrapeFailed(
+        at=failure.at - started,
+        job=failure.job,
+        instance=failure.instance,
+        error=failure.error,
+    )
+
+
+def _target(job: str, instance: str, fetch: Callable[[], str]) -> ScrapeTarget:
+    return ScrapeTarget(job=job, instance=instance, fetch=fetch, labels={})
+
+
+def _fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=SCRAPE_BUDGET_S) as answer:  # noqa: S310 - our load's
+        body: bytes = answer.read()
+    return body.decode("utf-8")
