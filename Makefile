@@ -1,0 +1,54 @@
+# Two commands matter: `make drill` and `make test`. Both need Python 3.11 to 3.13 and make.
+PYTHON ?= python3
+VENV ?= .venv
+EXPERIMENT ?= experiments/crash-loop.yaml
+
+# The environment is made again when pyproject.toml or the interpreter changes, else kept.
+KEY := $(shell $(PYTHON) -c "import hashlib,sys; print(hashlib.sha256(open('pyproject.toml','rb').read() + sys.version.encode()).hexdigest()[:12])")
+LOCAL := $(VENV)/.local-$(KEY)
+DEV := $(VENV)/.dev-$(KEY)
+BIN := $(VENV)/bin
+
+.PHONY: drill test test-long lint format bench clean
+
+drill: $(LOCAL)
+	@$(BIN)/rundrill run $(EXPERIMENT)
+
+test: $(DEV)
+	$(BIN)/pytest -m "not e2e"
+
+test-long: $(DEV)
+	$(BIN)/pytest -m e2e --timeout 600
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV)
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) .rundrill runs
+
+$(LOCAL):
+	@$(call install,local)
+
+$(DEV): $(LOCAL)
+	@$(call install,dev)
+
+define install
+$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
+	|| { echo "rundrill: $(PYTHON) is not Python 3.11 to 3.13; fix: make PYTHON=python3.12"; exit 2; }
+test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) \
+	|| { echo "rundrill: no virtual environment; fix: install python3-venv, or another Python"; exit 2; }
+echo "setting up $(VENV) ($(1)); once, until pyproject.toml changes"
+$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(1)]"
+rm -f $(VENV)/.$(1)-*
+touch $@
+endef
