@@ -1,0 +1,1 @@
+"""Measurements of the reference service. Loopback only, bounded in time."""
