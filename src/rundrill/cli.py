@@ -166,9 +166,12 @@ def _report(options: argparse.Namespace) -> int:
     if not path.is_file():
         raise RundrillError("there are no events of a run", path=path, fix="see runs/")
     told = events.read(path)
+    started = next((event for event in told if isinstance(event, events.DrillStarted)), None)
+    if started is None:
+        raise RundrillError("no drill began here", path=path, fix="the run was cut off at once")
     judged = verdict.judge(told)
     paths = report.write(options.run, told, judged)
-    Console().summary(judged, paths.html)
+    Console().summary(judged, paths.html, compression=started.plan.compression)
     return judged.outcome.exit_code
 
 

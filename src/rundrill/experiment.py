@@ -113,7 +113,8 @@ def close_session() -> None:
     _stage.session, _stage.plain = None, None
     with lock:
         verdict = session.conclude()
-    Console().summary(verdict, session.folder / "report.html")
+    compression = session.plan.compression
+    Console().summary(verdict, session.folder / "report.html", compression=compression)
 
 
 def _current() -> Session:

@@ -65,7 +65,7 @@ class Session:
         abort_on: tuple[type[BaseException], ...],
     ) -> None:
         self._inputs = inputs
-        self._plan = plan
+        self.plan = plan
         self._kubeconfig = kubeconfig
         self._kubectl = kubectl
         self._journal = journal
@@ -157,21 +157,21 @@ class Session:
             kubectl=self._kubectl,
             kubeconfig=self._kubeconfig,
             context=None,
-            blast_radius=self._plan.blast_radius,
-            placeholders=self._plan.placeholders,
+            blast_radius=self.plan.blast_radius,
+            placeholders=self.plan.placeholders,
             pods=self._cluster.first_pod,
-            command_budget_s=self._plan.windows.command_budget_s,
+            command_budget_s=self.plan.windows.command_budget_s,
             clock=self._clock,
             emit=self.log.emit,
             now=lambda: self._clock.now() - self._started,
         )
         return Drill(
-            self._plan,
+            self.plan,
             run_id=self.run_id,
             kubeconfig=str(self._kubeconfig.resolve()),
             equipment=Equipment(
                 cluster=self._cluster,
-                fault=FAULTS[self._plan.fault](self._cluster, self._plan.fault_parameters),
+                fault=FAULTS[self.plan.fault](self._cluster, self.plan.fault_parameters),
                 responder=responder,
                 observer=self._observer,
                 load=self._load,
@@ -202,7 +202,7 @@ class Session:
             at=0.0,
             run_id=self.run_id,
             wall_time=self._wall_time,
-            plan=self._plan,
+            plan=self.plan,
             versions={
                 "rundrill": version("rundrill"),
                 "python": platform.python_version(),

@@ -1,0 +1,129 @@
+"""JUnit XML: one test suite a drill, one test case a promise, and one for the verdict itself.
+
+Valid against both schemas in common use: Apache Ant's (`JUnit.xsd` of windyroad/JUnit-Schema)
+and Jenkins' xUnit plug-in (`junit-10.xsd`). A broken promise is a failure, an unproven one an
+error. A promise that held in a drill that does not count is skipped: nothing in it is green.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+from rundrill.events import Event
+from rundrill.model import Outcome, Promise, PromiseState, Verdict
+from rundrill.report import figures, units
+from rundrill.report.run import Run
+from rundrill.report.sentences import sentence
+from rundrill.report.text import one_line, printable
+
+_COUNTS = (Outcome.HELD, Outcome.BROKEN)
+
+
+def render(events: Sequence[Event], verdict: Verdict) -> str:
+    """The XML document as text. Raises `RundrillError` when the run never began."""
+    run = Run(events)
+    plan = run.plan
+    root = ET.Element("testsuites")
+    suite = ET.SubElement(root, "testsuite")
+    _properties(suite, run, verdict)
+    _verdict_case(suite, run, verdict)
+    for promise in verdict.promises:
+        _promise_case(suite, run, verdict, promise)
+    quiet = ("LoadSampled", "SteadyStateSampled")
+    log = [f"{e.at:9.3f} {sentence(e)}" for e in run.events if type(e).__name__ not in quiet]
+    ET.SubElement(suite, "system-out").text = "\n".join(log)
+    ET.SubElement(suite, "system-err").text = "\n".join(
+        f"{finding.severity}: {printable(finding.text)} ({printable(finding.evidence)})"
+        for finding in figures.by_weight(verdict.findings)
+    )
+    for name, value in {
+        "name": one_line(plan.title) or "drill",
+        "package": "rundrill",
+        "id": "0",
+        "hostname": one_line(plan.target) or "localhost",
+        "timestamp": _timestamp(run.started.wall_time),
+        "time": f"{run.end:.3f}",
+        "tests": str(len(suite.findall("testcase"))),
+        "failures": str(len(suite.findall("testcase/failure"))),
+        "errors": str(len(suite.findall("testcase/error"))),
+        "skipped": str(len(suite.findall("testcase/skipped"))),
+    }.items():
+        suite.set(name, value)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def _properties(suite: ET.Element, run: Run, verdict: Verdict) -> None:
+    plan = run.plan
+    properties = ET.SubElement(suite, "properties")
+    values = {
+        "run": run.started.run_id,
+        "outcome": verdict.outcome.value,
+        "target": plan.target,
+        "compression": f"{plan.compression:g}",
+        "fault": plan.fault,
+        "severity": plan.severity,
+        "experiment": plan.experiment_path,
+        "runbook": plan.runbook_path,
+        "runbook.sha256": plan.runbook_sha256,
+        "rules": plan.rules_path,
+        **{f"version.{name}": value for name, value in run.started.versions.items()},
+    }
+    for name, value in values.items():
+        ET.SubElement(properties, "property", name=one_line(name), value=one_line(value))
+
+
+def _case(suite: ET.Element, run: Run, name: str, seconds: float) -> ET.Element:
+    classname = f"rundrill.{one_line(run.plan.title) or 'drill'}"
+    return ET.SubElement(
+        suite, "testcase", classname=classname, name=name, time=f"{max(0.0, seconds):.3f}"
+    )
+
+
+def _verdict_case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
+    case = _case(suite, run, "verdict", run.end)
+    if verdict.outcome is not Outcome.HELD:
+        kind = "failure" if verdict.outcome is Outcome.BROKEN else "error"
+        problem = ET.SubElement(
+            case, kind, type=verdict.outcome.value, message=one_line(verdict.reason)
+        )
+        problem.text = printable(verdict.reason)
+
+
+def _promise_case(suite: ET.Element, run: Run, verdict: Verdict, promise: Promise) -> None:
+    case = _case(
+        suite, run, f"{promise.id}: {one_line(promise.statement)}", promise.measured_s or 0.0
+    )
+    evidence = _evidence(run, promise)
+    message = one_line(promise.evidence)
+    if promise.state is PromiseState.BROKEN:
+        ET.SubElement(case, "failure", type="broken", message=message).text = evidence
+    elif promise.state is PromiseState.UNPROVEN:
+        ET.SubElement(case, "error", type="unproven", message=message).text = evidence
+    elif verdict.outcome not in _COUNTS:
+        why = f"held, but the drill is {verdict.outcome.value}: {one_line(verdict.reason)}"
+        ET.SubElement(case, "skipped", type=verdict.outcome.value, message=why)
+
+
+def _evidence(run: Run, promise: Promise) -> str:
+    stated = promise.id not in figures.NOT_COMPRESSED
+    scale = units.Scale(run.plan.compression if stated else 1)
+    lines = [printable(promise.evidence)]
+    if promise.measured_s is not None or promise.limit_s is not None:
+        lines.append(f"measured {scale.both(promise.measured_s)}")
+    if promise.limit_s is not None:
+        lines.append(f"limit {scale.both(promise.limit_s)}")
+    if promise.line is not None:
+        lines.append(f"{printable(run.plan.runbook_path)}:{promise.line}")
+    return "\n".join(lines)
+
+
+def _timestamp(wall_time: str) -> str:
+    """UTC without a zone: Ant's schema allows none. The epoch when the time cannot be read."""
+    try:
+        moment = datetime.fromisoformat(wall_time)
+    except ValueError:
+        moment = datetime.fromtimestamp(0, UTC)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
