@@ -27,6 +27,7 @@ from rundrill.events import (
     Recovered,
     RecoveryMissed,
     SoakJudged,
+    StepStarted,
 )
 from rundrill.faults import Fault
 from rundrill.load import Delivered
@@ -129,7 +130,7 @@ class Drill:
 
     def baseline(self) -> bool:
         """The load runs and the runbook's steady state holds for a whole window."""
-        return self._phase("baseline", self._baseline)
+        return self._phase("setup", self._warm_up) and self._phase("baseline", self._baseline)
 
     def inject(self) -> bool:
         """The undo is on disk, the fault is made, and proves that it landed."""
@@ -178,21 +179,27 @@ class Drill:
 
     # ------------------------------------------------------------ the phases
 
-    def _baseline(self) -> Outcome:
-        window_s = self._plan.windows.baseline_s
+    def _warm_up(self) -> Outcome:
+        """Cold caches and windows that fill are no baseline."""
         try:
             self._wait(self._last_look_holds, "the steady state", WARM_UP_S)
-            start = self.now()
-            self._wait(
-                lambda: (
-                    self.now() - start >= window_s
-                    or any(not look.holds or look.firing for look in self._observer.since(start))
-                ),
-                "the baseline window",
-                window_s + POLL_S,
-            )
         except WaitTimeoutError as timeout:
-            start = self.now() - timeout.budget_s
+            return self._judge_baseline(self.now() - timeout.budget_s)
+        return True, "the load, the detection and the observation run; the steady state began"
+
+    def _baseline(self) -> Outcome:
+        start, window_s = self.now(), self._plan.windows.baseline_s
+        self._wait(
+            lambda: (
+                self.now() - start >= window_s
+                or any(not look.holds or look.firing for look in self._observer.since(start))
+            ),
+            "the baseline window",
+            window_s + POLL_S,
+        )
+        return self._judge_baseline(start)
+
+    def _judge_baseline(self, start: float) -> Outcome:
         looks = self._observer.since(start)
         delivered = self._load.delivered(self._started + start, self._clock.now())
         broken = _distinct(reason for look in looks for reason in look.broken)
@@ -203,10 +210,11 @@ class Drill:
             for alert in self._plan.expected_alerts
             for metric in sorted(self._unseen(alert))
         )
+        window_s = self.now() - start
         self._emit(
             BaselineJudged(
                 at=self.now(),
-                window_s=self.now() - start,
+                window_s=window_s,
                 evaluations=len(looks),
                 broken=broken,
                 alerts=alerts,
@@ -217,10 +225,7 @@ class Drill:
         )
         if broken or alerts or not looks:
             return False, "; ".join([*broken, *alerts]) or "nothing was evaluated"
-        return (
-            True,
-            f"held for {window_s:.0f} s, {delivered.per_min:.1f} requests a minute delivered",
-        )
+        return True, f"held for {window_s:.0f} s, {delivered.per_min:.1f} requests a minute"
 
     def _inject(self) -> Outcome:
         windows = self._plan.windows
@@ -286,6 +291,18 @@ class Drill:
     def _soak(self) -> Outcome:
         start, window_s = self.now(), self._plan.windows.soak_s
         expected = frozenset(self._plan.expected_alerts)
+        for step in self._plan.steps:
+            if step.kind == "monitoring":
+                self._emit(
+                    StepStarted(
+                        at=start,
+                        procedure=step.procedure,
+                        number=step.number,
+                        line=step.line,
+                        text=step.text,
+                        kind=step.kind,
+                    )
+                )
 
         def bad(look: Look) -> bool:
             return not look.holds or bool(look.firing & expected)

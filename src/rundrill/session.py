@@ -30,8 +30,6 @@ from rundrill.events import (
     DrillStarted,
     Event,
     EventLog,
-    PhaseEnded,
-    PhaseStarted,
 )
 from rundrill.faults import FAULTS
 from rundrill.inputs import Inputs
@@ -111,12 +109,9 @@ class Session:
         """Starts everything. Raises `RundrillError`, with nothing left running."""
         try:
             self.log.emit(self._drill_started())
-            self.log.emit(PhaseStarted(at=self.drill.now(), phase="setup"))
             self._load.start()
             self._detector.start()
             self._observer.start()
-            told = "the load, the detection and the observation run"
-            self.log.emit(PhaseEnded(at=self.drill.now(), phase="setup", passed=True, why=told))
         except BaseException as error:
             with uninterrupted():
                 self._stop_instruments()

@@ -1,1 +1,23 @@
 """Scrape, PromQL, alert states. Knows nothing of runbooks or drills."""
+
+from rundrill.detection.alerts import AlertSeries, AlertState, AlertStatus
+from rundrill.detection.detector import AlertChange, Detector
+from rundrill.detection.labels import Labels
+from rundrill.detection.rules import AlertRule, RecordingRule, RuleGroup, RuleSet, load_rules
+from rundrill.detection.scrape import ScrapeFailure, ScrapeTarget
+
+__all__ = [
+    "AlertChange",
+    "AlertRule",
+    "AlertSeries",
+    "AlertState",
+    "AlertStatus",
+    "Detector",
+    "Labels",
+    "RecordingRule",
+    "RuleGroup",
+    "RuleSet",
+    "ScrapeFailure",
+    "ScrapeTarget",
+    "load_rules",
+]

@@ -167,16 +167,21 @@ def _text(value: str) -> Markup:
     return Markup("").join(marked)
 
 
-def _bar(measured: float | None, limit: float | None, label: str) -> Markup:
-    """A measured time against its limit; the tick is the limit."""
+def _bar(
+    measured: float | None, limit: float | None, label: str, late: bool | None = None
+) -> Markup:
+    """A measured time against its limit; the tick is the limit.
+
+    `late` is given where longer is not worse: a window that was watched to its end.
+    """
     if limit is None or limit <= 0 or measured is None:
         return Markup("")
     x = linear(0, max(limit, measured), 0, 118)
-    late = "late" if measured > limit else "in-time"
+    colour = "late" if (measured > limit if late is None else late) else "in-time"
     return Markup(
         '<svg class="bar" viewBox="0 0 120 10" preserveAspectRatio="none"'
         ' role="img" aria-label="{label}">'
         '<rect class="track" x="0" y="2" width="{limit:.1f}" height="6"/>'
-        '<rect class="{late}" x="0" y="2" width="{measured:.1f}" height="6"/>'
+        '<rect class="{colour}" x="0" y="2" width="{measured:.1f}" height="6"/>'
         '<rect class="tick" x="{limit:.1f}" y="0" width="2" height="10"/></svg>'
-    ).format(label=escape(printable(label)), late=late, limit=x(limit), measured=x(measured))
+    ).format(label=escape(printable(label)), colour=colour, limit=x(limit), measured=x(measured))

@@ -15,6 +15,7 @@ from rundrill.events import (
     LoadSampled,
     PhaseEnded,
     PhaseStarted,
+    SoakJudged,
     StepSkipped,
     StepStarted,
 )
@@ -67,6 +68,8 @@ class StepView:
     start: float | None
     end: float | None
     entries: tuple[CommandFinished | CommandRefused | StepSkipped, ...]
+    watched: bool | None = None
+    """Whether nothing came back in the window of a monitoring step; None for all others."""
 
     @property
     def state(self) -> str:
@@ -77,6 +80,8 @@ class StepView:
         """
         if self.start is None:
             return "not reached"
+        if self.watched is not None:
+            return "done" if self.watched else "failed"
         if any(isinstance(entry, CommandRefused) for entry in self.entries):
             return "refused"
         codes = [e.exit_code for e in self.entries if isinstance(e, CommandFinished)]
@@ -199,6 +204,7 @@ class Run:
         for head, entries in met:
             plan_step = planned.get(_key(head))
             kind = head.kind if isinstance(head, StepStarted) else ""
+            soak = self.last(SoakJudged) if kind == "monitoring" else None
             yield StepView(
                 mark=_mark(order, head.procedure, head.number),
                 procedure=head.procedure,
@@ -207,8 +213,9 @@ class Run:
                 text=plan_step.text if plan_step else head.text,
                 kind=kind or (plan_step.kind if plan_step else ""),
                 start=_began(head),
-                end=max([head.at, *(entry.at for entry in entries)]),
+                end=max([head.at, *(e.at for e in entries), *([soak.at] if soak else [])]),
                 entries=cast("tuple[CommandFinished, ...]", tuple(entries)),
+                watched=None if soak is None else not (soak.broken or soak.alerts),
             )
         for step in self.plan.steps:
             if (step.procedure, step.number) not in seen:

@@ -1,1 +1,6 @@
 """Follows a procedure: literally, by real kubectl, without a shell."""
+
+from rundrill.responder.auto import AutoResponder
+from rundrill.responder.kubectl import find_kubectl
+
+__all__ = ["AutoResponder", "find_kubectl"]

@@ -46,6 +46,11 @@ class LocalTarget:
     def kubeconfig(self) -> Path:
         return self._folder / "kubeconfig"
 
+    @property
+    def _log(self) -> Path:
+        """Kept only when the cluster did not start: then it says why."""
+        return self._folder.parent / f"{self._folder.name}.log"
+
     def running(self) -> float | None:
         """The compression of a cluster that was left up here; None when there is none."""
         try:
@@ -91,6 +96,7 @@ class LocalTarget:
             if self._server.stdout is not None:
                 self._server.stdout.close()
             self._server = None
+            self._log.unlink(missing_ok=True)
         if self._folder.exists():
             command = [sys.executable, "-m", "localcluster", "down", f"--state={self._folder}"]
             with suppress(TargetError):
@@ -100,7 +106,7 @@ class LocalTarget:
                 self._folder.rmdir()
 
     def _serve(self, options: list[str]) -> None:
-        log = self._folder.parent / f"{self._folder.name}.log"
+        log = self._log
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as errors:
             self._server = subprocess.Popen(
@@ -117,6 +123,7 @@ class LocalTarget:
         line = output.readline() if ready else b""
         if not line.startswith(b"ready"):
             processes.end(self._server, grace_s=2.0, clock=self._clock)
+            self._server = None
             told = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise TargetError(
                 "the embedded cluster did not start" + (f": {told[-1]}" if told else ""),

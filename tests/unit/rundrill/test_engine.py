@@ -182,7 +182,7 @@ def test_a_good_drill_passes_each_phase_in_order_and_leaves_no_undo(tmp_path: Pa
     rig = Rig(tmp_path)
     rig.run()
     assert rig.phases() == dict.fromkeys(
-        ["baseline", "inject", "detect", "respond", "recover", "soak", "undo"], True
+        ["setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo"], True
     )
     assert rig.world.told == ["inject", "follow", "undo"]
     assert rig.journal.leftovers() == []
@@ -205,7 +205,7 @@ def test_the_undo_is_on_disk_before_the_fault_is_made(tmp_path: Path) -> None:
 def test_a_baseline_that_does_not_hold_ends_the_drill_before_any_change(tmp_path: Path) -> None:
     rig = Rig(tmp_path, baseline_errors=0.2)
     rig.run()
-    assert rig.phases() == {"baseline": False}
+    assert rig.phases() == {"setup": False}
     assert rig.last(BaselineJudged).broken
     assert rig.world.told == []
 
@@ -229,14 +229,20 @@ def test_an_alert_that_fires_in_the_baseline_ends_the_drill(tmp_path: Path) -> N
 def test_a_fault_that_does_not_land_is_undone_and_told(tmp_path: Path) -> None:
     rig = Rig(tmp_path, lands=False)
     rig.run()
-    assert rig.phases() == {"baseline": True, "inject": False, "undo": True}
+    assert rig.phases() == {"setup": True, "baseline": True, "inject": False, "undo": True}
     assert rig.last(FaultMissed).evidence == "no pod runs it"
 
 
 def test_an_alert_that_never_fires_ends_the_drill_at_the_runbooks_window(tmp_path: Path) -> None:
     rig = Rig(tmp_path, alert_after_s=None)
     rig.run()
-    assert rig.phases() == {"baseline": True, "inject": True, "detect": False, "undo": True}
+    assert rig.phases() == {
+        "setup": True,
+        "baseline": True,
+        "inject": True,
+        "detect": False,
+        "undo": True,
+    }
     ended = next(e for e in rig.events if isinstance(e, PhaseEnded) and e.phase == "detect")
     started = next(e for e in rig.events if isinstance(e, PhaseStarted) and e.phase == "inject")
     assert ended.at - started.at == pytest.approx(PLAN.windows.detect_budget_s, abs=0.5)

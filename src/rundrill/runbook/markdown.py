@@ -1,0 +1,235 @@
+"""Markdown to a small tree of blocks, each with its source line. The only module that knows
+markdown-it's tokens."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline.backticks import backtick
+from markdown_it.token import Token
+
+MAX_NESTING = 40
+"""Deeper levels are not read. It bounds recursion and keeps reading linear in the text."""
+
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|code|em|i|img|kbd|p|small|span|strong|sub|sup|u)\b[^>]*>", re.IGNORECASE
+)
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_FRONT_MATTER = re.compile(
+    r"\A---[ \t]*\n[\w-]+[ \t]*:.*\n(?:(?!---|#{1,6} ).*\n){0,200}?---[ \t]*(?:\n|\Z)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text on one line, or a whole inline code span with the line it begins on."""
+
+    line: int
+    text: str
+    code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Prose without its markup."""
+
+    line: int
+    spans: tuple[Span, ...]
+
+    @property
+    def plain(self) -> str:
+        """One line of text, code spans included."""
+        return " ".join("".join(span.text for span in self.spans).split())
+
+    @property
+    def lines(self) -> tuple["Text", ...]:
+        """The same text, one value a source line."""
+        by_line: dict[int, list[Span]] = {}
+        for span in self.spans:
+            by_line.setdefault(span.line, []).append(span)
+        return tuple(Text(line, tuple(spans)) for line, spans in by_line.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    line: int
+    level: int
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    line: int
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """`line` is the line of the first element of `lines`."""
+
+    line: int
+    language: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    line: int
+    blocks: tuple["Block", ...]
+
+    @property
+    def text(self) -> Text:
+        """Its own words: the first paragraph, or nothing."""
+        first = self.blocks[0] if self.blocks else None
+        return first.text if isinstance(first, Paragraph) else Text(self.line, ())
+
+
+@dataclass(frozen=True, slots=True)
+class ItemList:
+    line: int
+    ordered: bool
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    line: int
+    header: tuple[Text, ...]
+    rows: tuple[tuple[Text, ...], ...]
+
+
+Content = Paragraph | CodeBlock | ItemList | Table
+"""What stands under a heading."""
+Block = Heading | Content
+
+
+def read_blocks(text: str) -> tuple[Block, ...]:
+    """The document's blocks in order; quotations are opened, HTML blocks and rules left out.
+
+    Any text is read; nothing is raised.
+    """
+    tokens = _reader().parse(_without_front_matter(text))
+    return tuple(_blocks(_Cursor(tokens), end=None))
+
+
+def _reader() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable("table")
+    reader.inline.ruler.at("backticks", _backtick_with_offset)
+    return reader
+
+
+def _backtick_with_offset(state: StateInline, silent: bool) -> bool:
+    """The library's rule; it also notes where a code span begins, since only blocks have lines."""
+    offset, count = state.pos, len(state.tokens)
+    matched = backtick(state, silent)
+    if len(state.tokens) > count and state.tokens[-1].type == "code_inline":
+        state.tokens[-1].meta["offset"] = offset
+    return matched
+
+
+def _without_front_matter(text: str) -> str:
+    """Blank lines in its place, so that every line keeps its number."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    found = _FRONT_MATTER.match(text)
+    return text if found is None else "\n" * found[0].count("\n") + text[found.end() :]
+
+
+class _Cursor:
+    """Walks the flat token list."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = tokens
+        self._next = 0
+
+    def __iter__(self) -> Iterator[Token]:
+        while self._next < len(self._tokens):
+            self._next += 1
+            yield self._tokens[self._next - 1]
+
+    def until(self, end: str) -> Iterator[Token]:
+        return takewhile(lambda token: token.type != end, self)
+
+
+def _line(token: Token) -> int:
+    return 1 if token.map is None else token.map[0] + 1
+
+
+def _blocks(cursor: _Cursor, end: str | None) -> Iterator[Block]:
+    for token in cursor if end is None else cursor.until(end):
+        match token.type:
+            case "heading_open":
+                yield Heading(_line(token), int(token.tag[1:]), _text(cursor, "heading_close"))
+            case "paragraph_open":
+                yield Paragraph(_line(token), _text(cursor, "paragraph_close"))
+            case "fence":
+                yield _code_block(token, _line(token) + 1)
+            case "code_block":
+                yield _code_block(token, _line(token))
+            case "bullet_list_open" | "ordered_list_open":
+                kind = token.type.removesuffix("_open")
+                yield ItemList(
+                    _line(token), kind == "ordered_list", _items(cursor, f"{kind}_close")
+                )
+            case "table_open":
+                yield _table(cursor, _line(token))
+            case _:  # the marks of a quotation, whose content counts, rules, HTML
+                continue
+
+
+def _items(cursor: _Cursor, end: str) -> tuple[Item, ...]:
+    return tuple(
+        Item(_line(token), tuple(_blocks(cursor, "list_item_close"))) for token in cursor.until(end)
+    )
+
+
+def _code_block(token: Token, line: int) -> CodeBlock:
+    words = token.info.split()
+    return CodeBlock(
+        line, words[0].lower().strip("{.}") if words else "", tuple(token.content.split("\n"))
+    )
+
+
+def _table(cursor: _Cursor, line: int) -> Table:
+    rows: list[tuple[Text, ...]] = []
+    cells: list[Text] = []
+    for token in cursor.until("table_close"):
+        if token.type in ("th_open", "td_open"):
+            cells.append(_text(cursor, token.type.replace("open", "close")))
+        elif token.type == "tr_close":
+            rows.append(tuple(cells))
+            cells = []
+    return Table(line, rows[0], tuple(rows[1:]))
+
+
+def _text(cursor: _Cursor, end: str) -> Text:
+    line = 1
+    spans: list[Span] = []
+    for token in cursor.until(end):
+        line = _line(token)
+        spans += _spans(token, line)
+    return Text(line, tuple(spans))
+
+
+def _spans(inline: Token, line: int) -> Iterator[Span]:
+    starts = [0, *(found.end() for found in re.finditer("\n", inline.content))]
+    now = line
+    for token in inline.children or ():
+        if token.type == "code_inline":
+            now = line + bisect_right(starts, token.meta["offset"]) - 1
+            yield Span(now, token.content, code=True)
+        elif token.type in ("softbreak", "hardbreak"):
+            now += 1
+            yield Span(now, " ", code=False)
+        elif token.type == "html_inline":
+            yield Span(now, _BREAK.sub(" ", _TAG.sub("", _visible(token.content))), code=False)
+        elif token.content:
+            yield Span(now, token.content, code=False)
+
+
+def _visible(html: str) -> str:
+    """`<pod-name>` in prose looks like a tag and is meant to be read; a comment is not."""
+    return "" if html.startswith(("<!--", "<?", "<!")) else html

@@ -1,0 +1,74 @@
+"""Blocks to sections: each heading with its own blocks, its parent and its meaning."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rundrill.runbook.markdown import Block, Content, Heading
+from rundrill.runbook.meaning import Meaning, clean_title, match_level, meaning_of
+
+
+@dataclass(slots=True, kw_only=True)
+class Section:
+    """`level` 0 is what stands before the first heading."""
+
+    level: int
+    line: int
+    title: str
+    meaning: Meaning
+    own_meaning: Meaning
+    parent: "Section | None"
+    is_document: bool = False
+    blocks: list[Content] = field(default_factory=list)
+
+    @property
+    def parent_title(self) -> str:
+        return "" if self.parent is None else self.parent.title
+
+
+def outline(blocks: Iterable[Block]) -> list[Section]:
+    """The sections in document order. A meaning is inherited by headings that have none.
+
+    The title of the document gives none to the others: every runbook's says "incident".
+    """
+    blocks = tuple(blocks)
+    titles = [block for block in blocks if isinstance(block, Heading) and block.level == 1]
+    title = titles[0] if len(titles) == 1 else None
+    sections = [
+        Section(
+            level=0,
+            line=1,
+            title="",
+            meaning=Meaning.UNKNOWN,
+            own_meaning=Meaning.UNKNOWN,
+            parent=None,
+        )
+    ]
+    open_sections = [sections[0]]
+    for block in blocks:
+        if isinstance(block, Heading):
+            while len(open_sections) > 1 and open_sections[-1].level >= block.level:
+                open_sections.pop()
+            sections.append(_section(block, open_sections[-1], is_document=block is title))
+            open_sections.append(sections[-1])
+        else:
+            sections[-1].blocks.append(block)
+    return sections
+
+
+def _section(heading: Heading, parent: Section, *, is_document: bool) -> Section:
+    title = clean_title(heading.text.plain)
+    # "P0 (complete outage)" under the severities describes a level, not a failure mode.
+    is_level = parent.meaning is Meaning.SEVERITY and match_level(title) is not None
+    own = Meaning.UNKNOWN if is_document or is_level else meaning_of(title)
+    # "Metrics" among the contacts or the commands to look up states no steady state.
+    if own is Meaning.STEADY_STATE and parent.meaning in (Meaning.BACKGROUND, Meaning.REFERENCE):
+        own = Meaning.UNKNOWN
+    return Section(
+        level=heading.level,
+        line=heading.line,
+        title=title,
+        own_meaning=own,
+        meaning=parent.meaning if own is Meaning.UNKNOWN else own,
+        parent=parent,
+        is_document=is_document,
+    )

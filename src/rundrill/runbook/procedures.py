@@ -1,0 +1,210 @@
+"""Sections to procedures: which of them tell what to do, and in which steps."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rundrill.model import Command, Procedure, Step
+from rundrill.runbook import commands, quantities
+from rundrill.runbook.markdown import CodeBlock, Item, ItemList, Paragraph, Table, Text
+from rundrill.runbook.meaning import Ids, Meaning, is_structure, slug, words_of
+from rundrill.runbook.outline import Section
+from rundrill.runbook.thresholds import MAX_TEXT
+from rundrill.runbook.wordset import word_set
+
+_IMPERATIVES = word_set(
+    "acknowledge add announce apply ask assess assign back block bring call cancel capture change"
+    " check clean clear close collect compare confirm connect contact create cut debug decrease"
+    " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
+    " examine execute fail failover fetch find fix flush follow force free get go identify"
+    " increase inform inspect investigate isolate kill list log look lower make mark measure"
+    " monitor move notify observe open page pause perform ping post promote pull purge raise read"
+    " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"
+    " restart restore resume retry revert review roll rollback rotate route run scale search see"
+    " send set shift shut start stop submit switch tail take tell terminate test throttle trace"
+    " trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
+    " write"
+)
+_NOT_STEPS = word_set(
+    "symptom symptoms sign signs cause causes impact note notes background example examples"
+    " prerequisites prerequisite requirements see references alerts"
+)
+_TASK = re.compile(r"^\[[ xX]?\]\s*")
+_STATED_TIME = re.compile(
+    r"\b(?:for|wait|during|over|soak|observe|monitor)\s"
+    r"(?:(?:at least|another|about|up to|the next|a further|an additional|a minimum of|roughly)\s"
+    r"|~\s?)*(?:\d{1,4}\s?(?:-|\u2013|to)\s?)?(?=\d)",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(r"\b(?:if|when|unless|until)\b", re.IGNORECASE)
+
+
+def read_procedures(sections: Iterable[Section], programs: frozenset[str]) -> tuple[Procedure, ...]:
+    """The procedures in document order, each with a slug id of its own."""
+    steps: dict[int, tuple[Section, list[Step]]] = {}
+    for section in sections:
+        owner = _owner(section)
+        found = _steps_of(section, programs)
+        if found:
+            steps.setdefault(id(owner), (owner, []))[1].extend(found)
+    procedures: list[Procedure] = []
+    ids = Ids()
+    for owner, unnumbered in steps.values():
+        procedures.append(
+            Procedure(
+                id=ids.take(slug(owner.title) or "procedure"),
+                title=owner.title,
+                section=owner.parent_title,
+                line=owner.line,
+                steps=tuple(
+                    replace(step, number=number) for number, step in enumerate(unnumbered, start=1)
+                ),
+            )
+        )
+    return tuple(procedures)
+
+
+def _owner(section: Section) -> Section:
+    """Headings such as "Diagnosis" or "Step 2: ..." belong to the heading above them."""
+    while is_structure(section.title) and section.parent is not None and section.parent.title:
+        section = section.parent
+    return section
+
+
+def _steps_of(section: Section, programs: frozenset[str]) -> list[Step]:
+    if section.meaning in (Meaning.SEVERITY, Meaning.BACKGROUND, Meaning.REFERENCE):
+        return []
+    steps = _Steps(programs, section).read()
+    if section.meaning is Meaning.PROCEDURE or any(step.commands for step in steps):
+        return steps
+    # Nothing says that this is a procedure but its own sentences.
+    imperative = sum(_is_imperative(step.text) for step in steps)
+    ordered = any(isinstance(block, ItemList) and block.ordered for block in section.blocks)
+    unknown = section.meaning is Meaning.UNKNOWN
+    return steps if unknown and ordered and imperative * 2 > len(steps) else []
+
+
+@dataclass(slots=True)
+class _Steps:
+    """Reads one section's blocks in order."""
+
+    programs: frozenset[str]
+    section: Section
+
+    def read(self) -> list[Step]:
+        blocks = self.section.blocks
+        ordered = any(isinstance(block, ItemList) and block.ordered for block in blocks)
+        steps: list[Step] = []
+        lead: Text | None = None
+        after_list = False
+        for block in blocks:
+            if isinstance(block, CodeBlock):
+                if after_list:
+                    # A block under a list whose writer did not indent it.
+                    found = commands.in_block(block, self.programs)
+                    more = tuple(one.command for one in found)
+                    steps[-1] = replace(steps[-1], commands=steps[-1].commands + more)
+                else:
+                    steps += self._from_code(block, lead)
+            elif isinstance(block, ItemList):
+                if not _announces_no_steps(lead):
+                    steps += self._from_list(block, ordered=ordered)
+            elif isinstance(block, Paragraph):
+                steps += self._from_paragraph(block)
+            else:
+                steps += self._from_table(block)
+            after_list = bool(steps) and isinstance(block, ItemList)
+            lead = block.text if isinstance(block, Paragraph) else None
+        return steps
+
+    def _from_list(self, block: ItemList, *, ordered: bool) -> Iterator[Step]:
+        for item in block.items:
+            step = self._from_item(item)
+            if step is None:
+                continue
+            # Bullets beside a numbered list are notes unless they hold a command.
+            if block.ordered or step.commands or (not ordered and _is_imperative(step.text)):
+                yield step
+
+    def _from_item(self, item: Item) -> Step | None:
+        found = commands.in_blocks(item.blocks, self.programs)
+        text = _TASK.sub("", self._prose(item.text))
+        text = text or next((one.comment for one in found if one.comment), "")
+        text = text or (found[0].command.text if found else "")
+        if not text:
+            return None
+        return Step(
+            number=0,
+            line=item.line,
+            text=text,
+            commands=tuple(one.command for one in found),
+            duration_s=stated_time_s(text),
+        )
+
+    def _from_paragraph(self, block: Paragraph) -> Iterator[Step]:
+        for line in block.text.lines:
+            found = commands.in_text(line, self.programs)
+            if found and not _labels_no_steps(line):
+                text = self._prose(line) or found[0].command.text
+                yield _step(line.line, text, [one.command for one in found])
+
+    def _from_table(self, block: Table) -> Iterator[Step]:
+        for row in block.rows:
+            found = [one.command for cell in row for one in commands.in_text(cell, self.programs)]
+            prose = next((text for cell in row if (text := self._prose(cell))), "")
+            if found:
+                yield _step(row[0].line, prose or found[0].text, found)
+
+    def _from_code(self, block: CodeBlock, lead: Text | None) -> Iterator[Step]:
+        """One step for each comment; what has none belongs to the step before it."""
+        groups: list[list[commands.Found]] = []
+        for one in commands.in_block(block, self.programs):
+            if groups and not one.comment:
+                groups[-1].append(one)
+            else:
+                groups.append([one])
+        default = self._prose(lead) if lead is not None else ""
+        if not default and is_structure(self.section.title):
+            default = self.section.title
+        for group in groups:
+            text = group[0].comment or default or group[0].command.text
+            yield _step(group[0].command.line, text, [one.command for one in group])
+
+    def _prose(self, text: Text) -> str:
+        """The words without the commands among them."""
+        kept = (span.text for span in text.spans if not commands.is_command(span, self.programs))
+        return " ".join("".join(kept).split()).rstrip(" :-\u2013\u2014")
+
+
+def stated_time_s(text: str) -> float | None:
+    """How long a step is to take: "Monitor for 15 minutes" is 900; a deadline is not one."""
+    text = text[:MAX_TEXT]
+    condition = _CONDITION.search(text)
+    end = len(text) if condition is None else condition.start()
+    times = (
+        quantities.duration_at(text, found.end()) for found in _STATED_TIME.finditer(text[:end])
+    )
+    return next((seconds for seconds in times if seconds is not None), None)
+
+
+def _step(line: int, text: str, found: Sequence[Command]) -> Step:
+    return Step(
+        number=0, line=line, text=text, commands=tuple(found), duration_s=stated_time_s(text)
+    )
+
+
+def _is_imperative(text: str) -> bool:
+    return any(word in _IMPERATIVES for word in words_of(text)[:1])
+
+
+def _labels_no_steps(text: Text) -> bool:
+    """A line such as "Symptoms: ..." tells nothing to do."""
+    return bool(_NOT_STEPS & set(words_of(text.plain)[:2]))
+
+
+def _announces_no_steps(lead: Text | None) -> bool:
+    """A label without words of its own, such as "Symptoms:", says it of the list below."""
+    if lead is None or not lead.lines:
+        return False
+    last = lead.lines[-1]
+    return len(words_of(last.plain)) <= 2 and _labels_no_steps(last)

@@ -1,0 +1,120 @@
+"""Lines of a code block to whole commands: continuations, quotes, heredocs, comments, prompts."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+_PROMPT = re.compile(r"\s*(?:[\w.@:~/-]{0,40}\s?)?[$%\u276f]\s+(?=\S)")
+_HEREDOC = re.compile(r"(?<!<)<<-?\s?(['\"]?)([A-Za-z_]\w*)\1(?!\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLine:
+    """One command with the line it begins on and the comment above it."""
+
+    line: int
+    text: str
+    comment: str
+    prompted: bool
+
+
+def read_shell(lines: Sequence[str], *, first_line: int) -> Iterator[ShellLine]:
+    """The commands of a block whose first line is `first_line`. Blank lines are left out."""
+    at = 0
+    comment = ""
+    # A quote that nothing below closes is an apostrophe; looked for only once for each kind.
+    unclosed: set[str] = set()
+    last = {line.strip(): number for number, line in enumerate(lines)}
+    while at < len(lines):
+        start = at
+        text, prompted = _without_prompt(lines[at])
+        at += 1
+        if not text or text.startswith("#"):
+            comment = text.lstrip("# ").strip() if text else ""
+            continue
+        text, at = _with_continuations(text, lines, at)
+        text, at = _with_quotes(text, lines, at, unclosed)
+        text, at = _with_heredoc(text, lines, at, last)
+        text = without_comment(text).strip()
+        yield ShellLine(first_line + start, text, comment, prompted)
+        comment = ""
+
+
+def strip_prompt(text: str) -> str:
+    """`$ kubectl get pods` without its prompt."""
+    return _without_prompt(text)[0]
+
+
+def without_comment(text: str) -> str:
+    """`text` up to a `#` that begins a word outside quotes."""
+    quote = ""
+    previous = " "
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote and previous != "\\" else quote
+        elif char in "'\"" and previous != "\\":
+            quote = char
+        elif char == "#" and previous.isspace():
+            return text[:at]
+        previous = char
+    return text
+
+
+def _without_prompt(line: str) -> tuple[str, bool]:
+    found = _PROMPT.match(line)
+    return (line.strip(), False) if found is None else (line[found.end() :].strip(), True)
+
+
+def _continues(text: str) -> bool:
+    return text.endswith("\\") and not text.endswith("\\\\")
+
+
+def _with_continuations(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
+    parts = [text]
+    while _continues(parts[-1]) and at < len(lines):
+        parts[-1] = parts[-1][:-1].rstrip()
+        # Some write `> ` where the shell shows its second prompt.
+        parts.append(lines[at].strip().removeprefix("> "))
+        at += 1
+    parts[-1] = parts[-1].removesuffix("\\").rstrip() if _continues(parts[-1]) else parts[-1]
+    return " ".join(part for part in parts if part), at
+
+
+def _with_quotes(text: str, lines: Sequence[str], at: int, unclosed: set[str]) -> tuple[str, int]:
+    """Goes on over the lines of a quoted text."""
+    quote = _open_quote(text, "")
+    if not quote or quote in unclosed:
+        return text, at
+    parts = [text]
+    for end in range(at, len(lines)):
+        parts.append(lines[end])
+        quote = _open_quote(lines[end], quote)
+        if not quote:
+            return "\n".join(parts), end + 1
+    unclosed.add(_open_quote(text, ""))
+    return text, at
+
+
+def _open_quote(text: str, quote: str) -> str:
+    """The quote that is open after `text`, given the one open before it."""
+    previous = " "
+    for char in text:
+        if quote:
+            quote = "" if char == quote and (previous != "\\" or quote == "'") else quote
+        elif char in "'\"" and previous != "\\":
+            quote = char
+        elif char == "#" and previous.isspace():
+            return ""
+        previous = "" if previous == "\\" and char == "\\" else char
+    return quote
+
+
+def _with_heredoc(
+    text: str, lines: Sequence[str], at: int, last: Mapping[str, int]
+) -> tuple[str, int]:
+    """Goes on to the line that ends a heredoc; `last` says where each line stands last."""
+    found = _HEREDOC.search(text)
+    if found is None or last.get(found[2], -1) < at:
+        return text, at
+    end = next(number for number in range(at, len(lines)) if lines[number].strip() == found[2])
+    return "\n".join([text, *lines[at : end + 1]]), end + 1
