@@ -181,8 +181,10 @@ class Session:
         )
 
     def _instrument_failures(self) -> Mapping[str, BaseException | None]:
+        rules = [f"{name}: {why}" for name, why in self._detector.rule_errors().items()]
         return {
             "the detection": self._detector.failure,
+            "the evaluation of the rules": RuntimeError("; ".join(rules)) if rules else None,
             "the observation": self._observer.failure,
             "the event log": self.log.failure,
         }

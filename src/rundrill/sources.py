@@ -23,7 +23,7 @@ KUBE_STATE_METRICS = (
 def scrape_targets(
     cluster: Cluster, service: ServiceFile, load: Load
 ) -> Callable[[], Sequence[ScrapeTarget]]:
-    """The targets as they are now: pods come and go. Pods that are not ready serve no metrics."""
+    """The targets as they are now: pods come and go."""
     nodes = cluster.nodes()
     last: list[ScrapeTarget] = []
 
@@ -42,7 +42,8 @@ def scrape_targets(
             )
             for scrape in service.scrape
             for pod in cluster.pods(scrape.namespace, scrape.selector)
-            if pod.ready and not pod.terminating
+            # Not only the ready ones: a service that hangs is not ready, and must be seen.
+            if pod.running and not pod.waiting and not pod.terminating
         ]
 
     fixed = [

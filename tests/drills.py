@@ -1,0 +1,148 @@
+"""Whole drills: a copy of the shipped files to change, and a look at what is left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rundrill.events import Event, PhaseStarted, read
+from rundrill.model import Verdict
+from rundrill.verdict import judge
+
+TOP = Path(__file__).parents[1]
+MARK = "RUNDRILL_TEST_MARK"
+OURS = ("localcluster", "payments.", "locust", "postgres", "valkey", "kubectl", "rundrill")
+COMPRESSION = "20"
+
+
+class Drill:
+    """One `rundrill run` (or `chaos run`) of a copy of the shipped files, in its own folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("experiments", "runbooks", "deploy", "load"):
+            shutil.copytree(TOP / name, folder / name)
+        self.experiment = folder / "experiments/crash-loop.yaml"
+        self.runbook = folder / "runbooks/payment-service/runbook.md"
+        self.rules = folder / "runbooks/payment-service/alerts.yml"
+        self.home = folder / ".rundrill"
+        self.env = {
+            **os.environ,
+            MARK: str(folder),
+            "RUNDRILL_HOME": str(self.home),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(folder / "tmp"),
+        }
+        (folder / "tmp").mkdir()
+        self.process: subprocess.Popen[str] | None = None
+        self.output = ""
+
+    def spoil(self, path: Path, old: str, new: str) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{path.name} does not hold {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = arguments or (
+            sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION,
+            "experiments/crash-loop.yaml",
+        )  # fmt: skip
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        return self.process
+
+    def finish(self, budget_s: float = 300.0) -> int:
+        assert self.process is not None
+        self.output, _ = self.process.communicate(timeout=budget_s)
+        print(self.output)
+        return self.process.returncode
+
+    def run(self, *arguments: str) -> int:
+        self.start(*arguments)
+        return self.finish()
+
+    @property
+    def run_folder(self) -> Path:
+        return max((self.folder / "runs").iterdir())
+
+    @property
+    def events(self) -> list[Event]:
+        return read(self.run_folder / "events.jsonl")
+
+    @property
+    def verdict(self) -> Verdict:
+        return judge(self.events)
+
+    def wait_for_phase(self, phase: str, budget_s: float = 120.0) -> None:
+        def begun() -> bool:
+            try:
+                return any(isinstance(e, PhaseStarted) and e.phase == phase for e in self.events)
+            except (OSError, ValueError):
+                return False
+
+        wait_until(begun, f"phase {phase}", budget_s)
+
+    def interrupt(self) -> None:
+        """Ctrl-C in a terminal goes to the whole foreground process group."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.communicate()
+
+    def left_running(self) -> list[str]:
+        """Processes of ours: by the mark in their environment, or by a path of this folder."""
+        found = []
+        for process in psutil.process_iter(["pid", "cmdline"]):
+            try:
+                line = " ".join(process.info["cmdline"] or [])
+                marked = process.environ().get(MARK) == str(self.folder)
+                cwd = process.cwd()
+            except psutil.Error:
+                continue
+            if process.pid != os.getpid() and (
+                marked or str(self.folder) in line or cwd.startswith(str(self.folder))
+            ):
+                found.append(f"{process.pid} {line[:150]}")
+        return found
+
+    def left_on_disk(self) -> list[str]:
+        """Everything but the run folders and what was there before."""
+        return sorted(
+            [str(p) for p in (self.folder / "tmp").iterdir()]
+            + ([str(p) for p in self.home.rglob("*")] if self.home.exists() else [])
+        )
+
+
+def wait_until(done: Callable[[], bool], what: str, budget_s: float) -> None:
+    deadline = time.monotonic() + budget_s
+    while not done():
+        assert time.monotonic() < deadline, f"waited {budget_s} s for {what}"
+        time.sleep(0.1)  # noqa: TID251 - a real process is waited for
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Iterator[Drill]:
+    made = Drill(tmp_path)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+    for line in made.left_running():
+        os.kill(int(line.split()[0]), signal.SIGKILL)

@@ -1,0 +1,198 @@
+"""One drill for real, and the same drill broken in every way that its verdict must tell apart."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from drills import Drill, wait_until
+
+from rundrill.events import (
+    BaselineJudged,
+    CommandFinished,
+    FaultMissed,
+    FaultUndone,
+    LoadStopped,
+    MoneyChecked,
+)
+from rundrill.model import Outcome
+
+pytestmark = pytest.mark.e2e
+
+
+def promise(drill: Drill, name: str) -> str:
+    return next(p.state.value for p in drill.verdict.promises if p.id == name)
+
+
+def test_the_shipped_drill_is_held_and_leaves_nothing(drill: Drill) -> None:
+    assert drill.run() == 0
+    assert drill.verdict.outcome is Outcome.HELD
+    baseline = next(e for e in drill.events if isinstance(e, BaselineJudged))
+    assert baseline.delivered_per_min == pytest.approx(1000.0, rel=0.005)
+    commands = [e.text for e in drill.events if isinstance(e, CommandFinished)]
+    assert commands == [
+        "kubectl rollout history deployment/payment-service -n production",
+        "kubectl rollout undo deployment/payment-service -n production",
+        "kubectl describe pod <pod-name> -n production",
+        "kubectl rollout status deployment/payment-service -n production",
+    ]
+    report = json.loads((drill.run_folder / "report.json").read_text(encoding="utf-8"))
+    assert report["verdict"]["outcome"] == "held"
+    assert "HELD" in (drill.run_folder / "report.html").read_text(encoding="utf-8").upper()
+    assert 'failures="0"' in (drill.run_folder / "junit.xml").read_text(encoding="utf-8")
+    journal = json.loads((drill.run_folder / "journal.json").read_text(encoding="utf-8"))
+    assert (journal["status"], journal["deviated"]) == ("completed", False)
+    money = next(e for e in drill.events if isinstance(e, MoneyChecked))
+    assert money.acknowledged > 500
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+    before = (drill.run_folder / "report.json").read_bytes()
+    assert drill.run(sys.executable, "-m", "rundrill", "report", str(drill.run_folder)) == 0
+    assert (drill.run_folder / "report.json").read_bytes() == before
+
+
+def test_without_the_rollback_step_the_drill_is_broken_not_recovered(drill: Drill) -> None:
+    lines = drill.runbook.read_text(encoding="utf-8").splitlines()
+    section = next(i for i, line in enumerate(lines) if "CrashLoopBackOff" in line and "#" in line)
+    remedy = next(i for i in range(section, len(lines)) if "rollout undo" in lines[i])
+    drill.runbook.write_text("\n".join(lines[:remedy] + lines[remedy + 1 :]), encoding="utf-8")
+    assert drill.run() == 1
+    assert drill.verdict.outcome is Outcome.BROKEN
+    assert drill.verdict.reason.startswith("not recovered")
+    assert promise(drill, "undone") == "held"
+    assert drill.left_running() == []
+
+
+def test_with_a_threshold_of_300_restarts_the_drill_is_broken_not_detected(drill: Drill) -> None:
+    drill.spoil(drill.rules, "payments:pod_restarts:10m > 3", "payments:pod_restarts:10m > 300")
+    assert drill.run() == 1
+    assert drill.verdict.reason.startswith("not detected")
+    assert promise(drill, "undone") == "held"
+
+
+def test_a_fault_that_does_nothing_is_invalid_never_held(drill: Drill) -> None:
+    drill.spoil(drill.experiment, "rundrill/payments:1.1.0", "rundrill/payments:1.0.0")
+    assert drill.run() == 3
+    assert drill.verdict.outcome is Outcome.INVALID
+    assert any(isinstance(e, FaultMissed) for e in drill.events)
+
+
+def test_a_load_that_is_killed_makes_the_drill_invalid(drill: Drill) -> None:
+    drill.start()
+    drill.wait_for_phase("soak")
+    line = next(line for line in drill.left_running() if "locust" in line)
+    os.kill(int(line.split()[0]), signal.SIGKILL)
+    assert drill.finish() == 3
+    assert drill.verdict.outcome is Outcome.INVALID
+    stopped = next(e for e in drill.events if isinstance(e, LoadStopped))
+    assert not stopped.expected
+    assert promise(drill, "undone") == "held"
+    assert drill.left_running() == []
+
+
+@pytest.mark.parametrize("phase", ["baseline", "inject", "detect", "soak"])
+def test_ctrl_c_undoes_the_fault_and_leaves_nothing(drill: Drill, phase: str) -> None:
+    drill.start()
+    drill.wait_for_phase(phase)
+    drill.interrupt()
+    assert drill.finish(60) == 4
+    assert drill.verdict.outcome is Outcome.ABORTED
+    if phase != "baseline":
+        assert next(e for e in drill.events if isinstance(e, FaultUndone)).undone
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+def test_ctrl_c_while_the_cluster_starts_leaves_nothing(drill: Drill) -> None:
+    process = drill.start()
+    assert process.stdout is not None
+    while "deploying" not in process.stdout.readline():
+        pass
+    drill.interrupt()
+    assert drill.finish(60) == 4
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+@pytest.mark.parametrize("phase", ["detect", "soak"])
+def test_a_killed_runner_takes_everything_with_it_and_the_next_run_tidies_up(
+    drill: Drill, phase: str
+) -> None:
+    drill.start()
+    drill.wait_for_phase(phase)
+    drill.kill()
+    wait_until(lambda: drill.left_running() == [], "everything to end by itself", 30)
+    assert drill.verdict.outcome is Outcome.ABORTED
+    assert drill.run(sys.executable, "-m", "rundrill", "recover") == 0
+    assert drill.left_on_disk() == []
+
+
+def test_plain_chaos_run_is_the_same_drill_with_an_honest_exit_code(drill: Drill) -> None:
+    chaos = (str(Path(sys.executable).with_name("chaos")), "run", "experiments/crash-loop.yaml")
+    assert drill.run(*chaos) != 0  # no target is up
+    assert "rundrill up" in drill.output
+    up = (sys.executable, "-m", "rundrill", "up", "--compress", COMPRESSION)
+    assert drill.run(*up) == 0
+    try:
+        assert drill.run(*chaos) == 0
+        assert drill.verdict.outcome is Outcome.HELD
+        drill.spoil(drill.rules, "payments:pod_restarts:10m > 3", "payments:pod_restarts:10m > 300")
+        assert drill.run(*chaos) != 0
+        assert drill.verdict.reason.startswith("not detected")
+        assert promise(drill, "undone") == "held"
+        # A runner that is killed on a target that lives on: the next one undoes what it left.
+        drill.spoil(drill.rules, "> 300", "> 3")
+        drill.start(*chaos)
+        drill.wait_for_phase("detect")
+        drill.kill()
+        assert drill.run(sys.executable, "-m", "rundrill", "recover") == 0
+        assert "1 left over" in drill.output
+        assert drill.run(*chaos) == 0
+    finally:
+        assert drill.run(sys.executable, "-m", "rundrill", "down") == 0
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("experiment", "pod-crashloopbackoff,", "no-such-procedure,", "has no procedure"),
+        ("experiment", "name: bad-release", "name: bad-relase", "there is no fault"),
+        ("experiment", "[PaymentPodRestarting]", "[NoSuchAlert]", "have no alert"),
+        ("rules", "payments:pod_restarts:10m > 3", "holt_winters(x[5m], 1, 1) > 3", "alerts.yml:"),
+        ("runbook", "#", "", "runbook.md"),
+    ],
+)
+def test_bad_input_is_one_message_and_nothing_is_started(
+    drill: Drill, file: str, old: str, new: str, told: str
+) -> None:
+    drill.spoil(getattr(drill, file), old, new)
+    assert drill.run() == 2
+    assert told in drill.output
+    assert len(drill.output.strip().splitlines()) <= 3
+    assert "Traceback" not in drill.output
+    assert not (drill.folder / "runs").exists()
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+def test_a_missing_kubectl_is_told_before_anything_starts(drill: Drill) -> None:
+    drill.env["RUNDRILL_KUBECTL"] = "/nowhere/kubectl"
+    assert drill.run() == 2
+    assert "kubectl" in drill.output
+    assert "Traceback" not in drill.output
+
+
+def test_a_second_runner_is_told_about_the_first(drill: Drill) -> None:
+    drill.start()
+    drill.wait_for_phase("setup")
+    first, drill.process = drill.process, None
+    assert drill.run() == 2
+    assert "another drill is running" in drill.output
+    drill.process = first
+    drill.interrupt()
+    assert drill.finish(60) == 4

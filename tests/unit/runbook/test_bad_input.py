@@ -1,0 +1,126 @@
+"""Anything is read, or refused in one message with place, problem and fix."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rundrill.errors import RunbookError
+from rundrill.runbook import find_procedure, load, parse, read_commands
+from rundrill.runbook.classify import command_kind, step_kind
+
+GOOD = "# A\n## Restart\n1. Restart: `kubectl rollout restart deploy/a -n a`\n"
+PIECES = st.sampled_from(
+    [
+        "# ", "## Severity\n", "## Alerts\n", "### P1 - High\n", "## Fix\n", "- ", "1. ", "> ",
+        "```", "```bash\n", "~~~", "\n", "\n\n", "    ", "\t", "`", "``", "kubectl get pods ",
+        "`kubectl logs <pod-name>`", "|a|b|\n|-|-|\n", "|", "error rate ", "<5%", ">3s", " in ",
+        "10 minutes", "Response time: ", "$", "${A}", "{{ b }}", "<<EOF\n", "EOF\n", "\\\n",
+        "'", '"', "---\n", "a: b\n", "<!--", "-->", "<br>", "[x](y)", "![", "**", "\ufeff", "\r",
+        "\x00", "é", "🚨", "1e9", "≥", "~", "$ ", "\udcff",
+    ]
+)  # fmt: skip
+
+
+@given(st.text() | st.lists(PIECES, max_size=60).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        runbook = parse(text, "runbook.md")
+    except RunbookError as refused:
+        message = str(refused)
+        assert message.startswith("runbook.md:")
+        assert "\n  fix: " in message
+        return
+    last = len(text.splitlines()) + 1
+    ids = [procedure.id for procedure in runbook.procedures]
+    assert len(set(ids)) == len(ids)
+    for procedure in runbook.procedures:
+        assert procedure.steps
+        for step in procedure.steps:
+            assert 1 <= step.line <= last
+            assert step.text
+            step_kind(step)
+    assert all(1 <= command.line <= last for command in read_commands(text))
+
+
+@given(st.text() | st.lists(PIECES, max_size=30).map("".join))
+def test_any_command_has_a_kind(text: str) -> None:
+    assert command_kind(text) in ("diagnosis", "remedy", "verification")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "- ", "> ", "1. ", "`", "```\n", "```bash\n", "[", "![", "<", "<a ", "|a", "# Fix\n", "*",
+        "a\n", "1", "!", "error rate <1% ", "- P1: respond within ", "cat <<EOF\n", "\\\n", "$A ",
+        "echo don't\n", "## Severity\n### P1\n- >5%\n", "# Alerts\n- x >5%\n", "\t- a\n",
+        "1. `kubectl get x`\n", "<!--", "response ",
+    ],
+)  # fmt: skip
+def test_reading_takes_time_in_proportion_to_the_text(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = (
+            GOOD + "```bash\n" * unit.startswith(("cat", "echo", "\\")) + unit * (size // len(unit))
+        )
+        times = []
+        for _ in range(2):
+            started = time.process_time()
+            parse(text, "runbook.md")
+            times.append(time.process_time() - started)
+        return min(times)
+
+    # Eight times the text takes eight times as long, or 64 times if it is quadratic.
+    assert seconds(48_000) < 24 * max(seconds(6_000), 0.004)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff"])
+def test_an_empty_runbook_is_refused(text: str) -> None:
+    with pytest.raises(RunbookError, match="the runbook is empty"):
+        parse(text, "runbook.md")
+
+
+def test_a_runbook_without_a_procedure_is_refused() -> None:
+    with pytest.raises(RunbookError) as caught:
+        parse("# Poems\n\nRoses are red.\n", "poems.md")
+    assert str(caught.value).startswith("poems.md:1: the runbook holds no procedure\n  fix: ")
+
+
+def test_a_file_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "runbook.md"
+    path.write_text(GOOD, encoding="utf-8")
+    assert load(path) == parse(GOOD, str(path))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunbookError, match="cannot be read: No such file"):
+        load(tmp_path / "none.md")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runbook.md"
+    path.touch(mode=0)
+    with pytest.raises(RunbookError, match="cannot be read: Permission denied"):
+        load(path)
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "runbook.md"
+    path.write_bytes(b"# A\n\ncaf\xe9\n")
+    with pytest.raises(RunbookError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"{path}:3: the runbook is not UTF-8 text (byte 0xe9)\n  fix: save it as UTF-8"
+    )
+
+
+def test_an_unknown_procedure_is_refused_with_the_nearest() -> None:
+    runbook = parse(GOOD, "runbook.md")
+    assert find_procedure(runbook, "restart") is runbook.procedures[0]
+    with pytest.raises(RunbookError, match="there is no procedure `restrat`") as caught:
+        find_procedure(runbook, "restrat")
+    assert "restart" in str(caught.value.fix)

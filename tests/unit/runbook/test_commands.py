@@ -1,0 +1,164 @@
+from textwrap import dedent
+
+import pytest
+
+from rundrill.runbook import read_commands
+from rundrill.runbook.shell import read_shell, without_comment
+
+FENCE = "```"
+
+
+def found(text: str) -> list[tuple[int, str]]:
+    return [(command.line, command.text) for command in read_commands(dedent(text))]
+
+
+def block(language: str, body: str) -> str:
+    return f"{FENCE}{language}\n{dedent(body)}{FENCE}\n"
+
+
+def test_several_commands_with_comments_and_blank_lines() -> None:
+    text = block(
+        "bash",
+        """\
+        # first
+        kubectl get pods
+
+        kubectl get svc # and look
+        export NS=shop
+        """,
+    )
+    assert found(text) == [(3, "kubectl get pods"), (5, "kubectl get svc"), (6, "export NS=shop")]
+
+
+def test_continuations_are_joined_and_keep_the_first_line() -> None:
+    text = block("sh", "kubectl get pods \\\n  -n shop \\\n\n\nkubectl \\\n> get svc\nls \\\n")
+    assert found(text) == [(2, "kubectl get pods -n shop"), (6, "kubectl get svc"), (8, "ls")]
+
+
+def test_quotes_and_heredocs_go_on_over_lines() -> None:
+    text = block(
+        "sh",
+        """\
+        psql -c "SELECT 1,
+                 2"
+        cat <<'EOF' | kubectl apply -f -
+        kind: Pod
+        EOF
+        echo don't
+        cat <<NEVER
+        kubectl get \\"pods
+        """,
+    )
+    assert found(text) == [
+        (2, 'psql -c "SELECT 1,\n         2"'),
+        (4, "cat <<'EOF' | kubectl apply -f -\nkind: Pod\nEOF"),
+        (7, "echo don't"),
+        (8, "cat <<NEVER"),
+        (9, 'kubectl get \\"pods'),
+    ]
+
+
+def test_a_second_apostrophe_is_not_looked_for_again() -> None:
+    lines = ["echo don't", "echo won't", "echo can't"]
+    assert [one.text for one in read_shell(lines[:1] + lines[2:], first_line=1)] == [
+        "echo don't\necho can't"
+    ]
+    assert [one.text for one in read_shell(lines, first_line=1)] == [
+        "echo don't\necho won't",
+        "echo can't",
+    ]
+    assert [one.text for one in read_shell(['a "b', "c 'd", 'e "f'], first_line=1)] == [
+        'a "b\nc \'d\ne "f'
+    ]
+    assert [one.text for one in read_shell(["a 'b", 'c "d', 'e "f'], first_line=1)] == [
+        "a 'b",
+        'c "d\ne "f',
+    ]
+    assert [one.text for one in read_shell(["a 'b", "c", "d"], first_line=1)] == ["a 'b", "c", "d"]
+    assert [one.text for one in read_shell(['a "b', 'c # "', "d"], first_line=1)] == [
+        'a "b\nc # "',
+        "d",
+    ]
+
+
+def test_prompts_are_stripped_and_output_is_left_out() -> None:
+    text = block(
+        "console",
+        """\
+        $ kubectl get pods
+        NAME  READY
+        user@host:~$ kubectl get svc
+        """,
+    )
+    assert found(text) == [(2, "kubectl get pods"), (4, "kubectl get svc")]
+
+
+def test_a_block_without_a_language_needs_a_known_program() -> None:
+    text = block("", "kubectl get pods\nNAME READY\n") + block("yaml", "kubectl: yes\n")
+    assert found(text) == [(2, "kubectl get pods")]
+
+
+def test_an_indented_block_holds_commands_too() -> None:
+    assert found("Run:\n\n    kubectl get pods\n    what it says\n") == [(3, "kubectl get pods")]
+
+
+def test_brackets_of_compound_statements_are_no_commands() -> None:
+    text = block("bash", "for p in a b; do\n  kubectl delete pod $p\ndone\n")
+    assert found(text) == [(2, "for p in a b; do"), (3, "kubectl delete pod $p")]
+
+
+@pytest.mark.parametrize(
+    ("span", "is_one"),
+    [
+        ("kubectl get pods", True),
+        ("$ kubectl get pods", True),
+        ("sudo systemctl restart x", True),
+        ("FOO=bar helm list", True),
+        ("/usr/bin/curl localhost", True),
+        ("paytool drain", True),  # the document calls it in a block
+        ("kubectl", False),
+        ("#incidents", False),
+        ("payment-service", False),
+        ("Kubectl get", False),
+        ("A=b", False),
+    ],
+)
+def test_inline_code(span: str, is_one: bool) -> None:
+    text = block("bash", "paytool status\n") + f"\nUse `{span}` now.\n"
+    assert (span.removeprefix("$ ") in [command for _, command in found(text)]) is is_one
+
+
+def test_the_line_of_a_code_span_is_its_own() -> None:
+    text = "1. One\n   two `kubectl get\n   pods` three\n   four `kubectl get svc`\n"
+    assert found(text) == [(2, "kubectl get pods"), (4, "kubectl get svc")]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("kubectl describe pod <pod-name> -n x", ("<pod-name>",)),
+        ("kubectl logs <pod name> <pod name>", ("<pod name>",)),
+        ("kubectl get -n $NS ${POD}", ("$NS", "${POD}")),
+        ("kubectl get {{ pod }} {{ns}}", ("{{ pod }}", "{{ns}}")),
+        ("kubectl get -o go-template='{{range .items}}{{.a}}{{end}}'", ()),
+        ("awk '{print $NF}' \\$HOME", ()),
+        ('echo "$HOME"', ("$HOME",)),
+        ("a <b >c $1 $(d)", ()),
+    ],
+)
+def test_placeholders(text: str, names: tuple[str, ...]) -> None:
+    (command,) = read_commands(block("sh", f"{text}\n"))
+    assert command.placeholders == names
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a # b", "a "),
+        ("a 'x # y' # b", "a 'x # y' "),
+        ('a "x \\" # y" # b', 'a "x \\" # y" '),
+        ("a#b", "a#b"),
+    ],
+)
+def test_comments_at_the_end(text: str, kept: str) -> None:
+    assert without_comment(text) == kept
