@@ -99,6 +99,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
                 kubeconfig=local.kubeconfig,
                 kubectl=kubectl,
                 runs=options.runs,
+                scratch=workplace.scratch,
                 journal=workplace.journal,
                 clock=clock,
                 listeners=[console],

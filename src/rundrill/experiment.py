@@ -145,6 +145,7 @@ def _open(path: Path, lock: ExitStack) -> Session:
         kubeconfig=local.kubeconfig,
         kubectl=kubectl,
         runs=Path("runs"),
+        scratch=place.scratch,
         journal=place.journal,
         clock=clock,
         listeners=[Console()],

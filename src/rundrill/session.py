@@ -57,6 +57,7 @@ class Session:
         kubeconfig: Path,
         kubectl: Path,
         runs: Path,
+        scratch: Path,
         journal: UndoJournal,
         clock: Clock,
         listeners: Sequence[Callable[[Event], None]],
@@ -78,7 +79,7 @@ class Session:
         self._file: IO[str] = (self.folder / "events.jsonl").open("w", encoding="utf-8")
         self.log = EventLog(self._file, *listeners)
         self._started = clock.now()
-        self._cluster = Cluster(kubeconfig)
+        self._cluster = Cluster(kubeconfig, scratch=scratch)
         self._load = Load(
             locustfile=inputs.service.locustfile,
             host=self._load_host(),

@@ -43,7 +43,7 @@ def scrape_targets(
             for scrape in service.scrape
             for pod in cluster.pods(scrape.namespace, scrape.selector)
             # Not only the ready ones: a service that hangs is not ready, and must be seen.
-            if pod.running and not pod.waiting and not pod.terminating
+            if pod.started and not pod.terminating
         ]
 
     fixed = [

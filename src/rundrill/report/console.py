@@ -124,11 +124,14 @@ class Console:
             self._sample = event
 
     def _worth_a_line(self, event: e.Event) -> bool:
-        """A steady state is told when it changes, everything else whenever it happens."""
+        """A steady state is told when it changes, everything else whenever it happens.
+
+        While windows still fill there is none to be told.
+        """
         if not isinstance(event, e.SteadyStateSampled):
             return True
         changed, self._steady = event.holds != self._steady, event.holds
-        return changed
+        return changed and self._phase != "setup"
 
     def _tick(self, sample: e.LoadSampled) -> None:
         if self._live or sample.at - self._heartbeat_at < HEARTBEAT_S:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import urllib3
 from kubernetes import config as kube_config
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
 from rundrill.errors import TargetError
@@ -48,7 +49,8 @@ class Pod:
     image: str
     ready: bool
     terminating: bool
-    running: bool
+    started: bool
+    """Its startup probes have passed; it may have become unready, or hang, since."""
     restarts: int
     waiting: Mapping[str, str]
     last_exit_codes: Mapping[str, int]
@@ -70,14 +72,23 @@ class Rollout:
 
 
 class Cluster:
-    """A kubeconfig context. Safe to use from several threads."""
+    """A kubeconfig context. Safe to use from several threads.
 
-    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
-        self.kubeconfig = kubeconfig
+    The official client writes certificates into files of its own; they go to `scratch`, since a
+    process that is killed cannot remove them.
+    """
+
+    def __init__(self, kubeconfig: Path, *, scratch: Path, context: str | None = None) -> None:
+        configuration = Configuration()
         try:
-            self._client = kube_config.new_client_from_config(  # type: ignore[no-untyped-call]
-                config_file=str(kubeconfig), context=context, persist_config=False
+            kube_config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=str(kubeconfig),
+                context=context,
+                client_configuration=configuration,
+                persist_config=False,
+                temp_file_path=str(scratch),
             )
+            self._client = ApiClient(configuration)
         except (kube_config.ConfigException, OSError) as error:
             raise TargetError(
                 f"not a usable kubeconfig: {error}",
@@ -204,7 +215,7 @@ def _pod(item: Mapping[str, Any]) -> Pod:
         image=item["spec"]["containers"][0]["image"],
         ready=conditions.get("Ready") == "True",
         terminating="deletionTimestamp" in item["metadata"],
-        running=status.get("phase") == "Running",
+        started=bool(containers) and all(entry.get("started") for entry in containers),
         restarts=sum(int(entry.get("restartCount", 0)) for entry in containers),
         waiting={
             entry["name"]: str(entry["state"]["waiting"].get("reason", ""))

@@ -32,9 +32,18 @@ class LocalTarget:
     name = "local"
 
     def __init__(
-        self, folder: Path, *, manifests: Path, images: Path, kubectl: Path, clock: Clock, say: Say
+        self,
+        folder: Path,
+        *,
+        scratch: Path,
+        manifests: Path,
+        images: Path,
+        kubectl: Path,
+        clock: Clock,
+        say: Say,
     ) -> None:
         self._folder = folder
+        self._scratch = scratch
         self._manifests = manifests
         self._images = images
         self._kubectl = kubectl
@@ -55,7 +64,7 @@ class LocalTarget:
         """The compression of a cluster that was left up here; None when there is none."""
         try:
             metadata = json.loads((self._folder / METADATA).read_text(encoding="utf-8"))
-            Cluster(self.kubeconfig).version()
+            self._cluster().version()
             return float(metadata["compression"])
         except (OSError, ValueError, KeyError, TargetError, ClusterError):
             return None
@@ -78,7 +87,7 @@ class LocalTarget:
             (self._folder / METADATA).write_text(metadata, encoding="utf-8")
         else:
             self._serve(options)
-        cluster = Cluster(self.kubeconfig)
+        cluster = self._cluster()
         self._say(f"deploying {self._manifests.name} manifests")
         apply = [str(self._kubectl), "apply", "-k", str(self._manifests)]
         self._run(apply, START_BUDGET_S)
@@ -96,7 +105,7 @@ class LocalTarget:
             if self._server.stdout is not None:
                 self._server.stdout.close()
             self._server = None
-            self._log.unlink(missing_ok=True)
+        self._log.unlink(missing_ok=True)
         if self._folder.exists():
             command = [sys.executable, "-m", "localcluster", "down", f"--state={self._folder}"]
             with suppress(TargetError):
@@ -104,6 +113,9 @@ class LocalTarget:
             with suppress(OSError):
                 (self._folder / METADATA).unlink(missing_ok=True)
                 self._folder.rmdir()
+
+    def _cluster(self) -> Cluster:
+        return Cluster(self.kubeconfig, scratch=self._scratch)
 
     def _serve(self, options: list[str]) -> None:
         log = self._log

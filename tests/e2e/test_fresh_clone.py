@@ -1,0 +1,71 @@
+"""`make drill` from a copy of the tracked files, with nothing set up, as an unprivileged user."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+TOP = Path(__file__).parents[2]
+NOBODY = 65534
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def usable(python: str) -> bool:
+    """Whether it is a supported Python that can make virtual environments."""
+    check = "import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))"
+    try:
+        return subprocess.run([python, "-c", check], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(not usable(SYSTEM_PYTHON), reason=f"{SYSTEM_PYTHON} is no Python 3.11 to 3.13")
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_an_unprivileged_user_runs_make_drill_from_a_fresh_copy(tmp_path: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "-c", f"safe.directory={TOP}", "ls-files", "-z"],
+        cwd=TOP, capture_output=True, check=True,
+    ).stdout.split(b"\0")  # fmt: skip
+    home = tmp_path / "home"
+    clone = home / "clone"
+    for name in filter(None, map(os.fsdecode, tracked)):
+        if (TOP / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TOP / name, clone / name)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    for path in (tmp_path, *tmp_path.parents):
+        if path.owner() == "root" and not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)  # pytest's own folders are closed to others
+
+    try:
+        done = subprocess.run(
+            ["make", "drill", f"PYTHON={SYSTEM_PYTHON}"],
+            cwd=clone,
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+            env={"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "TMPDIR": str(home)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=540,
+            check=False,
+        )
+        print(done.stdout[-6000:], done.stderr[-2000:])
+        assert done.returncode == 0
+        assert "HELD" in done.stdout
+        left = [p.info for p in psutil.process_iter(["pid", "cmdline", "uids"])
+                if p.info["uids"] and p.info["uids"].real == NOBODY]  # fmt: skip
+        assert left == []
+        assert not (clone / ".rundrill").exists()
+        assert {path.name for path in home.iterdir()} <= {"clone", ".cache", ".config"}
+    finally:
+        shutil.rmtree(home)  # a virtual environment weighs 400 MB
