@@ -43,6 +43,7 @@ class Drill:
         (folder / "tmp").mkdir()
         self.process: subprocess.Popen[str] | None = None
         self.output = ""
+        self.earlier: set[Path] = set()
 
     def spoil(self, path: Path, old: str, new: str) -> None:
         text = path.read_text(encoding="utf-8")
@@ -54,6 +55,7 @@ class Drill:
             sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION,
             "experiments/crash-loop.yaml",
         )  # fmt: skip
+        self.earlier = self.run_folders()
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -76,9 +78,14 @@ class Drill:
         self.start(*arguments)
         return self.finish()
 
+    def run_folders(self) -> set[Path]:
+        runs = self.folder / "runs"
+        return set(runs.iterdir()) if runs.exists() else set()
+
     @property
     def run_folder(self) -> Path:
-        return max((self.folder / "runs").iterdir())
+        """Of the run that was started last, or of the last one that made a folder."""
+        return max(self.run_folders() - self.earlier or self.run_folders())
 
     @property
     def events(self) -> list[Event]:
@@ -90,6 +97,8 @@ class Drill:
 
     def wait_for_phase(self, phase: str, budget_s: float = 120.0) -> None:
         def begun() -> bool:
+            if not self.run_folders() - self.earlier:
+                return False
             try:
                 return any(isinstance(e, PhaseStarted) and e.phase == phase for e in self.events)
             except (OSError, ValueError):

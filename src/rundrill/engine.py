@@ -4,13 +4,13 @@ Each phase tells what it saw as events and whether the drill can go on. Nothing 
 verdict is a function of the events.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from rundrill.base.clock import Clock
 from rundrill.base.wait import WaitTimeoutError, until
+from rundrill.equipment import Equipment
 from rundrill.events import (
     BaselineJudged,
     DrillAborted,
@@ -20,7 +20,6 @@ from rundrill.events import (
     FaultLanded,
     FaultMissed,
     FaultUndone,
-    LoadStopped,
     Phase,
     PhaseEnded,
     PhaseStarted,
@@ -29,13 +28,11 @@ from rundrill.events import (
     SoakJudged,
     StepStarted,
 )
-from rundrill.faults import Fault
-from rundrill.load import Delivered
-from rundrill.model import Plan, PlannedStep
-from rundrill.observer import Look, Observer
+from rundrill.model import Plan
+from rundrill.observer import Look
 from rundrill.target.cluster import ClusterError
 from rundrill.target.snapshot import Snapshot, differences
-from rundrill.undo import UndoEntry, UndoJournal
+from rundrill.undo import UndoEntry
 
 POLL_S = 0.2
 WARM_UP_S = 60.0
@@ -43,45 +40,6 @@ WARM_UP_S = 60.0
 
 T = TypeVar("T")
 Outcome = tuple[bool, str]
-
-
-class Load(Protocol):
-    """What the engine asks of the load."""
-
-    @property
-    def alive(self) -> bool: ...
-    def delivered(self, start: float, end: float) -> Delivered: ...
-    def stop(self) -> LoadStopped: ...
-
-
-class Responder(Protocol):
-    """Who follows the procedure."""
-
-    def follow(self, steps: Sequence[PlannedStep], *, recovered: Callable[[], bool]) -> None: ...
-
-
-class Objects(Protocol):
-    """What the engine asks of the cluster itself."""
-
-    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
-    """What a drill works with.
-
-    `instruments` gives what stopped each of them, None while well; `unseen` the metrics that an
-    alert needs and that nothing has told so far.
-    """
-
-    cluster: Objects
-    fault: Fault
-    responder: Responder
-    observer: Observer
-    load: Load
-    instruments: Callable[[], Mapping[str, BaseException | None]]
-    unseen: Callable[[str], frozenset[str]]
-    journal: UndoJournal
 
 
 class _StopDrillError(Exception):

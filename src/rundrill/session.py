@@ -22,7 +22,8 @@ from typing import IO
 from rundrill import audit, report, verdict
 from rundrill.base.clock import Clock
 from rundrill.detection import Detector
-from rundrill.engine import Drill, Equipment
+from rundrill.engine import Drill
+from rundrill.equipment import Equipment
 from rundrill.errors import MachineError, RundrillError
 from rundrill.events import (
     DrillEnded,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fakes import PLAN, FakeClock
 
-from rundrill.engine import Drill, Equipment
+from rundrill.engine import Drill
+from rundrill.equipment import Equipment
 from rundrill.events import (
     BaselineJudged,
     CommandFinished,

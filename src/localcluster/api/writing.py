@@ -1,0 +1,83 @@
+"""POST, PUT and PATCH of objects and of their status."""
+
+from aiohttp import web
+
+from localcluster import kinds
+from localcluster.api.answers import read_json
+from localcluster.api.context import Api, Target
+from localcluster.api.events_v1 import shown, stored
+from localcluster.api.intake import check_identity, decoded, is_dry_run, without_status
+from localcluster.api.patches import APPLY, content_type, read_patch
+from localcluster.api.reading import object_answer
+from localcluster.objects import ApiError, KubeObject
+from localcluster.schema.definitions import definitions
+from localcluster.status import bad_request
+
+
+async def create(request: web.Request, api: Api, target: Target) -> web.Response:
+    dry_run = is_dry_run(request)
+    body = check_identity(target, await _body(request))
+    if target.resource is not kinds.NODES:  # a kubelet registers its node with its status
+        body = without_status(target.resource, body)
+    obj, warnings = decoded(request, target.resource, body)
+    written = api.registry.create(target.resource, stored(target.resource, obj), dry_run=dry_run)
+    return object_answer(request, api, target.resource, written, 201, warnings)
+
+
+async def update(request: web.Request, api: Api, target: Target) -> web.Response:
+    dry_run = is_dry_run(request)
+    body = check_identity(target, await _body(request))
+    if target.subresource == "status":
+        current = api.registry.get(target.resource, target.key_namespace, target.name)
+        # Only the status counts, and the rest of the body may be incomplete.
+        body = {**current, "metadata": body["metadata"], "status": body.get("status") or {}}
+    return _write(request, api, target, body, dry_run=dry_run)
+
+
+async def patch(request: web.Request, api: Api, target: Target) -> web.Response:
+    dry_run = is_dry_run(request)
+    applies = content_type(request) == APPLY
+    if applies and not request.query.get("fieldManager"):
+        raise ApiError(
+            422,
+            "Invalid",
+            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required '
+            "for apply patch",
+        )
+    body, apply = await read_patch(request, definitions().of(target.resource))
+    current = api.registry.find(target.resource, target.key_namespace, target.name)
+    if current is None and applies and not target.subresource:
+        made = check_identity(target, body)
+        obj, warnings = decoded(request, target.resource, without_status(target.resource, made))
+        written = api.registry.create(
+            target.resource, stored(target.resource, obj), dry_run=dry_run
+        )
+        return object_answer(request, api, target.resource, written, 201, warnings)
+    current = api.registry.get(target.resource, target.key_namespace, target.name)
+    patched = check_identity(target, apply(shown(target.resource, current)))
+    return _write(request, api, target, patched, dry_run=dry_run, patch_body=body)
+
+
+def _write(
+    request: web.Request,
+    api: Api,
+    target: Target,
+    body: KubeObject,
+    *,
+    dry_run: bool,
+    patch_body: object = None,
+) -> web.Response:
+    resource = target.resource
+    if target.subresource != "status":
+        body = without_status(resource, body)
+    obj, warnings = decoded(request, resource, body, patch=patch_body)
+    write = api.registry.update_status if target.subresource else api.registry.update
+    written = write(resource, stored(resource, obj), dry_run=dry_run)
+    return object_answer(request, api, resource, written, 200, warnings)
+
+
+async def _body(request: web.Request) -> object:
+    body = await read_json(request)
+    if body is None:
+        raise bad_request("the body of the request is empty: an object is expected")
+    return body

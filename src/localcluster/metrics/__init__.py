@@ -1,0 +1,1 @@
+"""The cluster's own metrics as Prometheus text. Reads; never changes anything."""

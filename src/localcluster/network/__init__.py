@@ -1,0 +1,1 @@
+"""Addresses and the way between pods. Knows Services and Endpoints, never processes."""

@@ -1,0 +1,104 @@
+"""Names, labels and annotations: what the API server accepts."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from localcluster import kinds
+from localcluster.objects import KubeObject, Resource
+from localcluster.status import Cause, invalid_value
+
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_QUALIFIED: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+
+_LABEL_TEXT: Final = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
+    "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used "
+    "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_LABEL_1035_TEXT: Final = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
+    "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_SUBDOMAIN_TEXT: Final = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
+    "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_QUALIFIED_TEXT: Final = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+    "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+    "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_TEXT: Final = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
+    "or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_LONGEST_ANNOTATIONS: Final = 256 * 1024
+
+
+def quoted(text: object) -> str:
+    return f'"{text}"'
+
+
+def check_metadata(resource: Resource, meta: KubeObject) -> Iterator[Cause]:
+    yield from _check_name(resource, meta["name"])
+    yield from check_labels(meta.get("labels") or {}, "metadata.labels")
+    annotations = meta.get("annotations") or {}
+    for key in annotations:
+        yield from _check_key(key, "metadata.annotations")
+    size = sum(len(key) + len(value) for key, value in annotations.items())
+    if size > _LONGEST_ANNOTATIONS:
+        yield Cause(
+            reason="FieldValueTooLong",
+            message=f"Too long: may not be more than {_LONGEST_ANNOTATIONS} bytes",
+            field="metadata.annotations",
+        )
+
+
+def _check_name(resource: Resource, name: str) -> Iterator[Cause]:
+    if resource is kinds.SERVICES:
+        yield from _matches(name, _LABEL_1035, _LABEL_1035_TEXT, 63, "metadata.name")
+    elif resource is kinds.NAMESPACES:
+        yield from check_label_name(name, "metadata.name")
+    else:
+        yield from _matches(name, _SUBDOMAIN, _SUBDOMAIN_TEXT, 253, "metadata.name")
+
+
+def check_label_name(name: str, field: str) -> Iterator[Cause]:
+    """A container's name, a namespace's: one DNS label."""
+    yield from _matches(name, _LABEL, _LABEL_TEXT, 63, field)
+
+
+def _matches(
+    text: str, pattern: re.Pattern[str], explanation: str, longest: int, field: str
+) -> Iterator[Cause]:
+    if len(text) > longest:
+        yield invalid_value(field, quoted(text), f"must be no more than {longest} characters")
+    if not pattern.fullmatch(text):
+        yield invalid_value(field, quoted(text), explanation)
+
+
+def check_labels(labels: KubeObject, field: str) -> Iterator[Cause]:
+    for key, value in labels.items():
+        yield from _check_key(key, field)
+        if len(value) > 63:
+            yield invalid_value(field, quoted(value), "must be no more than 63 characters")
+        if value and not _QUALIFIED.fullmatch(value):
+            yield invalid_value(field, quoted(value), _VALUE_TEXT)
+
+
+def _check_key(key: str, field: str) -> Iterator[Cause]:
+    prefix, slash, name = key.rpartition("/")
+    if slash and not _SUBDOMAIN.fullmatch(prefix):
+        yield invalid_value(field, quoted(key), f"prefix part {_SUBDOMAIN_TEXT}")
+    if not name:
+        yield invalid_value(field, quoted(key), "name part must be non-empty")
+    elif len(name) > 63:
+        yield invalid_value(field, quoted(key), "name part must be no more than 63 characters")
+    if not _QUALIFIED.fullmatch(name):
+        yield invalid_value(field, quoted(key), _QUALIFIED_TEXT)

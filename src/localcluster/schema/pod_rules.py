@@ -1,0 +1,178 @@
+"""What the API server refuses in a pod's specification."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from localcluster.objects import KubeObject
+from localcluster.schema.metadata_rules import check_label_name, quoted
+from localcluster.schema.quantity import parse_quantity
+from localcluster.status import Cause, duplicate, invalid_value, required, unsupported
+
+_PORT_TEXT: Final = "must be between 1 and 65535, inclusive"
+_HANDLERS: Final = ("exec", "grpc", "httpGet", "tcpSocket")
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+
+
+def check_pod_spec(spec: KubeObject, path: str) -> Iterator[Cause]:
+    """`path` is where the specification stands: `spec` or `spec.template.spec`."""
+    volumes = _volume_names(spec)
+    yield from _check_volumes(spec, f"{path}.volumes")
+    names: set[str] = set()
+    for kind in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(kind) or ()):
+            where = f"{path}.{kind}[{index}]"
+            yield from _check_container(container, where, volumes)
+            name = container.get("name", "")
+            if name and name in names:
+                yield duplicate(f"{where}.name", name)
+            names.add(name)
+    if not spec.get("containers"):
+        yield required(f"{path}.containers")
+    policy = spec.get("restartPolicy", "Always")
+    if policy not in ("Always", "OnFailure", "Never"):
+        yield unsupported(f"{path}.restartPolicy", policy, ("Always", "OnFailure", "Never"))
+    yield from not_negative(spec, "terminationGracePeriodSeconds", path)
+
+
+def not_negative(holder: KubeObject, field: str, path: str) -> Iterator[Cause]:
+    value = holder.get(field)
+    if isinstance(value, int) and value < 0:
+        yield invalid_value(f"{path}.{field}", str(value), "must be greater than or equal to 0")
+
+
+def check_port(value: Any, field: str) -> Iterator[Cause]:
+    if isinstance(value, int) and not 1 <= value <= 65535:
+        yield invalid_value(field, str(value), _PORT_TEXT)
+
+
+def _volume_names(spec: KubeObject) -> set[str]:
+    return {volume.get("name", "") for volume in spec.get("volumes") or ()}
+
+
+def _check_volumes(spec: KubeObject, path: str) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        name = volume.get("name", "")
+        where = f"{path}[{index}].name"
+        if not name:
+            yield required(where)
+        elif name in seen:
+            yield duplicate(where, name)
+        else:
+            yield from check_label_name(name, where)
+        seen.add(name)
+
+
+def _check_container(container: KubeObject, path: str, volumes: set[str]) -> Iterator[Cause]:
+    name = container.get("name", "")
+    if name:
+        yield from check_label_name(name, f"{path}.name")
+    else:
+        yield required(f"{path}.name")
+    if not container.get("image"):
+        yield required(f"{path}.image")
+    policy = container.get("imagePullPolicy", "Always")
+    if policy not in ("Always", "IfNotPresent", "Never"):
+        yield unsupported(f"{path}.imagePullPolicy", policy, ("Always", "IfNotPresent", "Never"))
+    yield from _check_ports(container, path)
+    for index, variable in enumerate(container.get("env") or ()):
+        if not variable.get("name"):
+            yield required(f"{path}.env[{index}].name")
+        if variable.get("value") and variable.get("valueFrom"):
+            yield invalid_value(
+                f"{path}.env[{index}].valueFrom",
+                '""',
+                "may not be specified when `value` is not empty",
+            )
+    yield from _check_mounts(container, path, volumes)
+    for probe in _PROBES:
+        if probe in container:
+            yield from _check_probe(container[probe], f"{path}.{probe}")
+    yield from _check_resources(container.get("resources") or {}, f"{path}.resources")
+
+
+def _check_ports(container: KubeObject, path: str) -> Iterator[Cause]:
+    names: set[str] = set()
+    for index, port in enumerate(container.get("ports") or ()):
+        where = f"{path}.ports[{index}]"
+        if not port.get("containerPort"):
+            yield required(f"{where}.containerPort")
+        else:
+            yield from check_port(port["containerPort"], f"{where}.containerPort")
+        protocol = port.get("protocol", "TCP")
+        if protocol not in ("SCTP", "TCP", "UDP"):
+            yield unsupported(f"{where}.protocol", protocol, ("SCTP", "TCP", "UDP"))
+        name = port.get("name")
+        if name:
+            if name in names:
+                yield duplicate(f"{where}.name", name)
+            names.add(name)
+
+
+def _check_mounts(container: KubeObject, path: str, volumes: set[str]) -> Iterator[Cause]:
+    paths: set[str] = set()
+    for index, mount in enumerate(container.get("volumeMounts") or ()):
+        where = f"{path}.volumeMounts[{index}]"
+        name = mount.get("name", "")
+        if not name:
+            yield required(f"{where}.name")
+        elif name not in volumes:
+            yield Cause(
+                reason="FieldValueNotFound",
+                message=f"Not found: {quoted(name)}",
+                field=f"{where}.name",
+            )
+        target = mount.get("mountPath", "")
+        if not target:
+            yield required(f"{where}.mountPath")
+        elif target in paths:
+            yield invalid_value(f"{where}.mountPath", quoted(target), "must be unique")
+        paths.add(target)
+
+
+def _check_probe(probe: KubeObject, path: str) -> Iterator[Cause]:
+    handlers = [name for name in _HANDLERS if name in probe]
+    if not handlers:
+        yield required(path, "must specify a handler type")
+    for extra in handlers[1:]:
+        yield Cause(
+            reason="FieldValueForbidden",
+            message="Forbidden: may not specify more than 1 handler type",
+            field=f"{path}.{extra}",
+        )
+    if "httpGet" in probe:
+        if "port" in probe["httpGet"]:
+            yield from check_port(probe["httpGet"]["port"], f"{path}.httpGet.port")
+        else:
+            yield required(f"{path}.httpGet.port")
+    fields = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold")
+    for field in (*fields, "successThreshold"):
+        yield from not_negative(probe, field, path)
+    if not path.endswith("readinessProbe") and probe.get("successThreshold", 1) != 1:
+        shown = str(probe["successThreshold"])
+        yield invalid_value(f"{path}.successThreshold", shown, "must be 1")
+
+
+def _check_resources(resources: KubeObject, path: str) -> Iterator[Cause]:
+    limits: Mapping[str, str] = resources.get("limits") or {}
+    requests: Mapping[str, str] = resources.get("requests") or {}
+    amounts = {}
+    for kind, given in (("limits", limits), ("requests", requests)):
+        for name, text in given.items():
+            try:
+                amounts[kind, name] = parse_quantity(text)
+            except ValueError as error:
+                yield invalid_value(f"{path}.{kind}.{name}", quoted(text), str(error))
+                continue
+            if amounts[kind, name] < 0:
+                yield invalid_value(
+                    f"{path}.{kind}.{name}", quoted(text), "must be greater than or equal to 0"
+                )
+    for name, text in requests.items():
+        limit, request = amounts.get(("limits", name)), amounts.get(("requests", name))
+        if limit is not None and request is not None and request > limit:
+            yield invalid_value(
+                f"{path}.requests",
+                quoted(text),
+                f"must be less than or equal to {name} limit of {limits[name]}",
+            )

@@ -1,0 +1,224 @@
+"""One cluster, from start to end: everything is wired here and nowhere else."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import secrets
+import signal
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from localcluster import journal, kinds, kubeconfig, tls
+from localcluster.api.server import build_app
+from localcluster.controllers.bootstrap import Bootstrap
+from localcluster.controllers.deployment import DeploymentController
+from localcluster.controllers.endpoints import EndpointsController
+from localcluster.controllers.events import EventRecorder
+from localcluster.controllers.replicaset import ReplicaSetController
+from localcluster.controllers.scheduler import PodScheduler
+from localcluster.controllers.statefulset import StatefulSetController
+from localcluster.errors import InputError
+from localcluster.images import catalogue
+from localcluster.journal import Journal
+from localcluster.network.addresses import Block, take_block
+from localcluster.network.cluster_ip import ClusterIPs
+from localcluster.network.services import ServiceKey, ServiceNetwork
+from localcluster.objects import KubeObject
+from localcluster.registry import MemoryRegistry
+from localcluster.runtime.kubelet import Kubelet
+from localcluster.runtime.meter import Meter
+from localcluster.runtime.node import NODE_NAME, Node
+from localcluster.state import Server, StateDir
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `localcluster serve` was asked for."""
+
+    state: Path
+    images: Sequence[Path] = ()
+    compress: float = 1.0
+    port: int | None = None
+    lifeline_fd: int | None = None
+
+
+class _Cluster:
+    """The parts of a running cluster, in the order of their start."""
+
+    def __init__(self, options: Options, state: StateDir, block: Block) -> None:
+        self._state = state
+        self._block = block
+        self._token = secrets.token_urlsafe(32)
+        self._journal = Journal(state.journal, uuid.uuid4().hex)
+        self._certificate, self._context = tls.certify(block.node_address, state.tls)
+        loop = asyncio.get_running_loop()
+        self._registry = MemoryRegistry(lambda: datetime.now(UTC))
+        self._registry.admission.append(ClusterIPs(block))
+        self._recorder = EventRecorder(self._registry, loop, NODE_NAME)
+        self._network = ServiceNetwork(self._registry, block, self._service_problem)
+        self._kubelet = Kubelet(
+            Node(
+                registry=self._registry,
+                recorder=self._recorder,
+                journal=self._journal,
+                catalogue=catalogue.load(options.images),
+                network=self._network,
+                block=block,
+                meter=Meter(),
+                cluster_id=journal.read(state.journal)[0] or "",
+                token=self._token,
+                pods_folder=state.pods,
+                volumes_folder=state.volumes,
+                compress=options.compress,
+            )
+        )
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"https://{self._block.node_address}:{self._block.api_port}"
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        registry, recorder = self._registry, self._recorder
+        Bootstrap(
+            registry,
+            node=NODE_NAME,
+            address=self._block.node_address,
+            port=self._block.api_port,
+            certificate=self._certificate,
+        ).start()
+        recorder.start()
+        self._network.start()
+        EndpointsController(registry, loop).start()
+        DeploymentController(registry, recorder, loop).start()
+        ReplicaSetController(registry, recorder, loop).start()
+        StatefulSetController(registry, recorder, loop).start()
+        PodScheduler(registry, recorder, loop, NODE_NAME).start()
+        self._kubelet.start()
+        app = build_app(registry, self._kubelet, token=self._token)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._block.api_socket, ssl_context=self._context).start()
+        kubeconfig.write(
+            self._state.kubeconfig,
+            server=self.url,
+            certificate=self._certificate,
+            token=self._token,
+        )
+
+    async def stop(self) -> None:
+        """Pods first, so that nothing starts them again: the API is closed to everybody."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self._kubelet.stop()
+        await self._network.close()
+        self._journal.close()
+
+    def _service_problem(
+        self, key: ServiceKey, port: int, problem: str, instead: int | None
+    ) -> None:
+        service = self._registry.find(kinds.SERVICES, *key)
+        if service is None:
+            return
+        self._recorder.event(
+            service, "Warning", "PortProblem", f"port {port} {problem}", component="service-proxy"
+        )
+        if instead is not None:
+
+            def annotate(obj: KubeObject) -> None:
+                annotations = obj["metadata"].setdefault("annotations", {})
+                annotations[f"localcluster/port-{port}"] = str(instead)
+
+            self._registry.modify(kinds.SERVICES, *key, annotate)
+
+
+async def serve(options: Options, on_ready: Callable[[Path], None]) -> None:
+    """Runs a cluster until SIGTERM, SIGINT or the end of the lifeline; raises `InputError`.
+
+    Whatever a killed server of this state directory left is ended first.
+    """
+    state = StateDir(options.state)
+    # Bad images are told before anything is touched.
+    catalogue.load(options.images)
+    state.make()
+    state.claim()
+    state.reap()
+    stopped = _stop_requests(options.lifeline_fd)
+    block = take_block(options.port)
+    cluster: _Cluster | None = None
+    try:
+        me = Server(
+            pid=os.getpid(),
+            start=journal.start_mark(os.getpid()) or "",
+            address=block.node_address,
+            ready=False,
+        )
+        state.write_server(me)
+        cluster = _Cluster(options, state, block)
+        await cluster.start()
+        state.write_server(Server(pid=me.pid, start=me.start, address=me.address, ready=True))
+        # Everything that lives as long as the server is there by now: no need to look at it again.
+        gc.collect()
+        gc.freeze()
+        on_ready(state.kubeconfig)
+        await stopped.wait()
+    except OSError as error:
+        raise state.unusable(error) from error
+    finally:
+        if cluster is not None:
+            await cluster.stop()
+        block.close()
+        _end_leftovers(state)
+        state.clear_leftovers()
+
+
+def _end_leftovers(state: StateDir) -> None:
+    # Pods have been stopped; what still lives had escaped them.
+    with contextlib.suppress(TimeoutError):
+        journal.reap(state.journal, within_s=5.0)
+
+
+def _stop_requests(lifeline_fd: int | None) -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if lifeline_fd is not None:
+        _watch_lifeline(lifeline_fd, stopped)
+    return stopped
+
+
+def _watch_lifeline(fd: int, stopped: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            data = os.read(fd, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            loop.remove_reader(fd)
+            stopped.set()
+
+    try:
+        os.set_blocking(fd, False)
+        loop.add_reader(fd, read)
+    except OSError as error:
+        raise InputError(
+            "its input is not a pipe, so its end cannot be noticed",
+            place="--lifeline",
+            fix="start it with a pipe at its standard input, or leave --lifeline out",
+        ) from error

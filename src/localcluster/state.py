@@ -1,0 +1,193 @@
+"""The state directory: the one place where a cluster has files, and who holds it."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from localcluster import journal
+from localcluster.errors import InputError
+from localcluster.images.postgres import remove_shared_memory
+
+_LOG: Final = logging.getLogger(__name__)
+_FILES: Final = (
+    "kubeconfig",
+    "kubeconfig.new",
+    "server.json",
+    "server.json.new",
+    "journal",
+    "journal.new",
+)
+_FOLDERS: Final = ("pods", "volumes", "tls")
+# Whoever has this file is ours; without it nothing in the directory is touched.
+_LOCK: Final = "lock.localcluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running server, as its state directory tells it. `ready` once its API answers."""
+
+    pid: int
+    start: str
+    address: str
+    ready: bool
+
+    @property
+    def alive(self) -> bool:
+        return journal.start_mark(self.pid) == self.start
+
+
+class StateDir:
+    """Paths below one directory. Nothing is created before `claim`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._lock_fd = -1
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.path / "kubeconfig"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    @property
+    def pods(self) -> Path:
+        return self.path / "pods"
+
+    @property
+    def volumes(self) -> Path:
+        return self.path / "volumes"
+
+    @property
+    def tls(self) -> Path:
+        return self.path / "tls"
+
+    @property
+    def is_ours(self) -> bool:
+        return (self.path / _LOCK).exists()
+
+    def make(self) -> None:
+        """Creates the directory; raises `InputError` when it cannot be written or is not ours."""
+        if not self.is_ours:
+            foreign = [name for name in (*_FOLDERS, *_FILES) if (self.path / name).exists()]
+            if foreign:
+                raise InputError(
+                    f"has a {foreign[0]!r} that no cluster made, which would be overwritten",
+                    place=self.path,
+                    fix="name an empty or a new directory with --state",
+                )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.path / _LOCK).touch()
+            # An empty file says nothing about a full disk.
+            fresh = self.path / "server.json.new"
+            fresh.write_bytes(b" " * 4096)
+            fresh.unlink()
+        except OSError as error:
+            raise self.unusable(error) from error
+
+    def unusable(self, error: OSError) -> InputError:
+        if error.errno == errno.ENOSPC:
+            return InputError(
+                "the disk is full",
+                place=self.path,
+                fix="free some space, or name a directory on another disk with --state",
+            )
+        return InputError(
+            f"cannot write to the state directory: {error.strerror}",
+            place=self.path,
+            fix="name a directory that you may write to with --state",
+        )
+
+    def claim(self) -> None:
+        """Holds the directory for as long as this process lives; raises `InputError`."""
+        lock = self.path / _LOCK
+        while True:
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # A server that was ending may have removed the file that we opened.
+                if lock.stat().st_ino == os.fstat(fd).st_ino:
+                    self._lock_fd = fd
+                    return
+            except FileNotFoundError:
+                pass
+            except OSError:
+                os.close(fd)
+                raise InputError(
+                    "a cluster is already running in this state directory",
+                    place=self.path,
+                    fix=f"use it, or end it with: localcluster down --state {self.path}",
+                ) from None
+            os.close(fd)
+
+    def write_server(self, server: Server) -> None:
+        data = {
+            "pid": server.pid,
+            "start": server.start,
+            "address": server.address,
+            "ready": server.ready,
+        }
+        fresh = self.path / "server.json.new"
+        fresh.write_text(json.dumps(data))
+        fresh.replace(self.path / "server.json")
+
+    def server(self) -> Server | None:
+        """What the last server wrote; None when there was none or it cannot be read."""
+        try:
+            data = json.loads((self.path / "server.json").read_text())
+            return Server(
+                pid=int(data["pid"]),
+                start=str(data["start"]),
+                address=str(data["address"]),
+                ready=bool(data["ready"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def reap(self) -> None:
+        """Ends what a dead server left and removes its files; raises `InputError`."""
+        if not self.is_ours:
+            return
+        try:
+            for entry in journal.reap(self.journal):
+                _LOG.warning("ended a leftover process: %s (%s)", entry.pid, entry.role)
+        except TimeoutError as error:
+            raise InputError(
+                str(error), place=self.journal, fix="end them by hand, then try again"
+            ) from error
+        self.clear_leftovers()
+
+    def clear_leftovers(self) -> None:
+        """Removes what a server made here but for its log and the lock, which may be held."""
+        if not self.is_ours:
+            return
+        for folder in (self.pods, self.volumes):
+            for data in folder.rglob("postmaster.pid"):
+                remove_shared_memory(data.parent)
+        for name in _FOLDERS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Removes all of that, and the directory too when nothing else is in it."""
+        if not self.is_ours:
+            return
+        self.clear_leftovers()
+        self.log.unlink(missing_ok=True)
+        (self.path / _LOCK).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()

@@ -1,0 +1,51 @@
+"""What a drill works with, as the engine asks for it; `session` brings the real ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rundrill.events import LoadStopped
+from rundrill.faults import Fault
+from rundrill.load import Delivered
+from rundrill.model import PlannedStep
+from rundrill.observer import Observer
+from rundrill.undo import UndoJournal
+
+
+class Load(Protocol):
+    """What the engine asks of the load."""
+
+    @property
+    def alive(self) -> bool: ...
+    def delivered(self, start: float, end: float) -> Delivered: ...
+    def stop(self) -> LoadStopped: ...
+
+
+class Responder(Protocol):
+    """Who follows the procedure."""
+
+    def follow(self, steps: Sequence[PlannedStep], *, recovered: Callable[[], bool]) -> None: ...
+
+
+class Objects(Protocol):
+    """What the engine asks of the cluster itself."""
+
+    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What a drill works with.
+
+    `instruments` gives what stopped each of them, None while well; `unseen` the metrics that an
+    alert needs and that nothing has told so far.
+    """
+
+    cluster: Objects
+    fault: Fault
+    responder: Responder
+    observer: Observer
+    load: Load
+    instruments: Callable[[], Mapping[str, BaseException | None]]
+    unseen: Callable[[str], frozenset[str]]
+    journal: UndoJournal

@@ -1,0 +1,205 @@
+"""Strategic merge, JSON and merge patches. Expected results are Kubernetes' documented ones."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from localcluster import kinds
+from localcluster.api.json_patch import json_patch, merge_patch
+from localcluster.api.strategic import StrategicMerge
+from localcluster.json_copy import copy_json
+from localcluster.objects import ApiError, KubeObject
+from localcluster.schema.definitions import definitions
+
+
+def strategic(spec: KubeObject, patch: KubeObject, resource: Any = kinds.PODS) -> Any:
+    merge = StrategicMerge(definitions())
+    schema = definitions().of(resource)
+    return merge.apply({"spec": spec}, {"spec": patch}, schema)["spec"]
+
+
+def names(items: list[KubeObject]) -> list[str]:
+    return [item["name"] for item in items]
+
+
+def containers(*found: str) -> list[KubeObject]:
+    return [{"name": name, "image": f"{name}:v1"} for name in found]
+
+
+def test_a_list_with_a_merge_key_is_merged_by_it() -> None:
+    patch = {"containers": [{"name": "b", "image": "b:v2"}]}
+    result = strategic({"containers": containers("a", "b")}, patch)
+    assert result["containers"] == [*containers("a"), {"name": "b", "image": "b:v2"}]
+
+
+def test_new_entries_come_where_the_patch_puts_them() -> None:
+    result = strategic({"containers": containers("a")}, {"containers": containers("new")})
+    assert names(result["containers"]) == ["new", "a"]
+    ordered = {
+        "containers": containers("new"),
+        "$setElementOrder/containers": [{"name": "a"}, {"name": "new"}],
+    }
+    result = strategic({"containers": containers("a")}, ordered)
+    assert names(result["containers"]) == ["a", "new"]
+    assert list(result) == ["containers"]
+
+
+def test_an_order_alone_reorders_and_keeps_what_it_does_not_name() -> None:
+    patch = {"$setElementOrder/containers": [{"name": "c"}, {"name": "a"}]}
+    result = strategic({"containers": containers("a", "b", "c")}, patch)
+    assert names(result["containers"]) == ["b", "c", "a"]
+
+
+def test_an_entry_can_be_deleted_and_a_list_replaced() -> None:
+    stored = {"containers": containers("a", "b")}
+    deleted = strategic(stored, {"containers": [{"name": "a", "$patch": "delete"}]})
+    assert names(deleted["containers"]) == ["b"]
+    replaced = strategic(stored, {"containers": [{"$patch": "replace"}, *containers("z")]})
+    assert replaced["containers"] == containers("z")
+
+
+def test_a_map_can_be_replaced_and_emptied() -> None:
+    stored = {"nodeSelector": {"a": "1"}, "securityContext": {"runAsUser": 1}}
+    result = strategic(stored, {"nodeSelector": {"$patch": "replace", "b": "2"}})
+    assert result["nodeSelector"] == {"b": "2"}
+    result = strategic(stored, {"securityContext": {"$patch": "delete"}})
+    assert result["securityContext"] == {}
+
+
+def test_null_removes_a_field() -> None:
+    assert strategic({"nodeName": "n", "hostname": "h"}, {"nodeName": None}) == {"hostname": "h"}
+
+
+def test_lists_without_a_merge_key_are_replaced() -> None:
+    stored = {"containers": [{"name": "a", "command": ["x", "y"]}]}
+    result = strategic(stored, {"containers": [{"name": "a", "command": ["z"]}]})
+    assert result["containers"][0]["command"] == ["z"]
+
+
+def test_primitives_are_united_and_deleted() -> None:
+    merge = StrategicMerge(definitions())
+    schema = definitions().of(kinds.CONFIG_MAPS)
+    stored = {"metadata": {"finalizers": ["a", "b"]}}
+    united = merge.apply(stored, {"metadata": {"finalizers": ["b", "c"]}}, schema)
+    assert united["metadata"]["finalizers"] == ["a", "b", "c"]
+    deleted = merge.apply(
+        stored, {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}, schema
+    )
+    assert deleted["metadata"] == {"finalizers": ["b"]}
+
+
+def test_retain_keys_drops_the_other_kind_of_volume() -> None:
+    stored = {"volumes": [{"name": "v", "emptyDir": {}}]}
+    volume = {"name": "v", "hostPath": {"path": "/x"}, "$retainKeys": ["name", "hostPath"]}
+    result = strategic(stored, {"volumes": [volume]})
+    assert result["volumes"] == [{"name": "v", "hostPath": {"path": "/x"}}]
+
+
+def test_a_rollout_strategy_is_changed_with_retain_keys() -> None:
+    stored = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}
+    patch = {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}
+    assert strategic(stored, patch, kinds.DEPLOYMENTS) == {"strategy": {"type": "Recreate"}}
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"containers": [{"image": "x"}]},
+        {"containers": ["x"]},
+        {"containers": [{"name": "a", "$patch": "explode"}]},
+        {"securityContext": {"$patch": "explode"}},
+        {"volumes": [{"name": "v", "hostPath": {}, "$retainKeys": ["name"]}]},
+        {"$setElementOrder/containers": "a"},
+        {"$deleteFromPrimitiveList/containers": "a"},
+    ],
+)
+def test_patches_that_cannot_be_followed_are_told(patch: KubeObject) -> None:
+    stored = {"containers": containers("a"), "volumes": [{"name": "v"}]}
+    with pytest.raises(ApiError) as caught:
+        strategic(stored, patch)
+    assert caught.value.code == 400
+
+
+env_lists = st.lists(st.sampled_from("abcdef"), max_size=6, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(stored=env_lists, wanted=env_lists)
+def test_what_apply_sends_to_turn_one_list_into_another_does_so(
+    stored: list[str], wanted: list[str]
+) -> None:
+    entries = [{"name": n, "value": "new"} for n in wanted]
+    gone = [{"name": n, "$patch": "delete"} for n in stored if n not in wanted]
+    patch = {
+        "containers": [
+            {
+                "name": "main",
+                "env": [*entries, *gone],
+                "$setElementOrder/env": [{"name": n} for n in wanted],
+            }
+        ],
+        "$setElementOrder/containers": [{"name": "main"}],
+    }
+    before = {"containers": [{"name": "main", "env": [{"name": n, "value": "o"} for n in stored]}]}
+    kept = copy_json(before)
+    result = strategic(before, patch)
+    assert result == {"containers": [{"name": "main", "env": entries}]}
+    assert before == kept  # the stored object is not touched
+    assert strategic(result, patch) == result
+
+
+def test_merge_patch_follows_its_rfc() -> None:
+    document = {"title": "Goodbye!", "author": {"given": "John", "family": "Doe"}, "tags": ["a"]}
+    patch = {"title": "Hello!", "author": {"family": None}, "tags": ["b"], "phone": {"x": None}}
+    assert merge_patch(document, patch) == {
+        "title": "Hello!",
+        "author": {"given": "John"},
+        "tags": ["b"],
+        "phone": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ([{"op": "add", "path": "/b", "value": 2}], {"a": [1, 2], "b": 2}),
+        ([{"op": "add", "path": "/a/1", "value": 9}], {"a": [1, 9, 2]}),
+        ([{"op": "add", "path": "/a/-", "value": 9}], {"a": [1, 2, 9]}),
+        ([{"op": "remove", "path": "/a/0"}], {"a": [2]}),
+        ([{"op": "replace", "path": "/a", "value": "x"}], {"a": "x"}),
+        ([{"op": "move", "from": "/a", "path": "/c~1d~0e"}], {"c/d~e": [1, 2]}),
+        ([{"op": "copy", "from": "/a", "path": "/b"}], {"a": [1, 2], "b": [1, 2]}),
+        ([{"op": "test", "path": "/a/1", "value": 2}], {"a": [1, 2]}),
+        ([{"op": "replace", "path": "", "value": {}}], {}),
+    ],
+)
+def test_json_patch_follows_its_rfc(operations: list[KubeObject], expected: KubeObject) -> None:
+    document = {"a": [1, 2]}
+    assert json_patch(document, operations) == expected
+    assert document == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ({"op": "test", "path": "/a/1", "value": 3}, 422),
+        ({"op": "remove", "path": "/b"}, 422),
+        ({"op": "replace", "path": "/b", "value": 1}, 422),
+        ({"op": "add", "path": "/a/5", "value": 1}, 422),
+        ({"op": "add", "path": "/a/0/x", "value": 1}, 422),
+        ({"op": "remove", "path": "/a/-"}, 422),
+        ({"op": "remove", "path": ""}, 422),
+        ({"op": "add", "path": "/b"}, 400),
+        ({"op": "move", "path": "/b"}, 400),
+        ({"op": "add", "path": "b", "value": 1}, 400),
+        ({"op": "explode", "path": "/a"}, 400),
+        ({"op": "add"}, 400),
+        ("add", 400),
+    ],
+)
+def test_json_patches_that_cannot_be_done_are_told(operation: object, code: int) -> None:
+    with pytest.raises(ApiError) as caught:
+        json_patch({"a": [1, 2]}, [operation])
+    assert caught.value.code == code
