@@ -5,6 +5,7 @@ whatever happened before, and cannot be interrupted by a second Ctrl-C.
 """
 
 import json
+import os
 import platform
 import shlex
 import shutil
@@ -37,7 +38,7 @@ from rundrill.inputs import Inputs
 from rundrill.load import Load
 from rundrill.model import Plan, Verdict
 from rundrill.observer import Observer
-from rundrill.responder import AutoResponder
+from rundrill.responder import AutoResponder, environment
 from rundrill.sources import alert_changed, scrape_failed, scrape_targets
 from rundrill.target.cluster import Cluster
 from rundrill.undo import UndoJournal
@@ -68,6 +69,7 @@ class Session:
         self.plan = plan
         self._kubeconfig = kubeconfig
         self._kubectl = kubectl
+        self._scratch = scratch
         self._journal = journal
         self._clock = clock
         self._abort_on = abort_on
@@ -154,6 +156,7 @@ class Session:
             kubectl=self._kubectl,
             kubeconfig=self._kubeconfig,
             context=None,
+            cache=self._scratch,
             blast_radius=self.plan.blast_radius,
             placeholders=self.plan.placeholders,
             pods=self._cluster.first_pod,
@@ -226,7 +229,8 @@ class Session:
         if command and command[0] == "kubectl":
             command[0] = str(self._kubectl)
         done = subprocess.run(
-            [*command[:1], f"--kubeconfig={self._kubeconfig}", *command[1:]],
+            command,
+            env=environment(os.environ, kubeconfig=self._kubeconfig, cache=self._scratch),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

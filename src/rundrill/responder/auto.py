@@ -24,6 +24,7 @@ class AutoResponder:
         kubectl: Path,
         kubeconfig: Path,
         context: str | None,
+        cache: Path,
         blast_radius: BlastRadius,
         placeholders: Mapping[str, str | PodQuery],
         pods: Callable[[PodQuery], str | None],
@@ -37,7 +38,9 @@ class AutoResponder:
         self._kubectl = [str(kubectl.absolute())]
         if context is not None:
             self._kubectl.append(f"--context={context}")
-        self._env = execution.environment(os.environ, kubeconfig=kubeconfig.absolute())
+        self._env = execution.environment(
+            os.environ, kubeconfig=kubeconfig.absolute(), cache=cache.absolute()
+        )
         self._blast_radius = blast_radius
         self._placeholders = placeholders
         self._pods = pods

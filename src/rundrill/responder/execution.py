@@ -38,18 +38,20 @@ class Completed:
     stderr: str
 
 
-def environment(inherited: Mapping[str, str], *, kubeconfig: Path) -> dict[str, str]:
+def environment(inherited: Mapping[str, str], *, kubeconfig: Path, cache: Path) -> dict[str, str]:
     """What a command sees: the drill's kubeconfig, and nothing that changes what kubectl does.
 
     `KUBECTL_*`, `KUBE_EDITOR`, another `KUBECONFIG` and a personal kuberc (which can turn one
-    verb into another) would make the runbook's text mean something else.
+    verb into another) would make the runbook's text mean something else. kubectl keeps what it
+    discovers in `cache`: a cluster that is gone tomorrow leaves nothing in the user's home.
     """
     kept = {
         name: value
         for name, value in inherited.items()
         if name in _KEPT or name.startswith(_KEPT_PREFIXES)
     }
-    return {**kept, "KUBECONFIG": str(kubeconfig), "KUBERC": "off"}
+    ours = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(cache), "KUBERC": "off"}
+    return {**kept, **ours}
 
 
 def run(argv: Sequence[str], *, env: Mapping[str, str], limit_s: float, clock: Clock) -> Completed:

@@ -173,7 +173,11 @@ class LocalTarget:
             raise TargetError(f"the embedded cluster went away: {error}") from error
 
     def _run(self, command: list[str], budget_s: float) -> None:
-        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(self._scratch),
+        }
         try:
             done = subprocess.run(
                 command,

@@ -1,5 +1,6 @@
 """Writes as the API server does them: versions, generations, locks, deletion."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -114,6 +115,14 @@ def test_a_write_that_changes_nothing_is_silent(registry: MemoryRegistry) -> Non
     assert registry.update(kinds.DEPLOYMENTS, made) is made
     registry.update_status(kinds.DEPLOYMENTS, made)
     assert registry.resource_version == before
+
+
+def test_what_was_handed_out_stays_as_it_was(registry: MemoryRegistry) -> None:
+    made = registry.create(kinds.DEPLOYMENTS, workload("web"))
+    kept = json.dumps(made)
+    registry.modify(kinds.DEPLOYMENTS, "default", "web", lambda obj: obj["spec"].update(replicas=2))
+    registry.update_status(kinds.DEPLOYMENTS, {**made, "metadata": meta("web"), "status": {"a": 1}})
+    assert json.dumps(made) == kept
 
 
 def test_a_stale_version_is_a_conflict(registry: MemoryRegistry) -> None:

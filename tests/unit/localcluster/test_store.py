@@ -1,12 +1,14 @@
 """Any interleaving of writes and watches gives each watcher a gap-free history, or a 410."""
 
 import asyncio
+import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcluster import kinds
+from localcluster.json_copy import copy_json, share_unchanged
 from localcluster.objects import ApiError, KubeObject, WatchEvent
 from localcluster.store import Store, Watch
 
@@ -120,3 +122,29 @@ def test_a_version_from_before_the_log_is_refused_at_once() -> None:
         store.put(kinds.CONFIG_MAPS, config_map("a"))
     with pytest.raises(ApiError, match="too old resource version"):
         asyncio.run(anext(store.watch(kinds.CONFIG_MAPS, None, 1)))  # type: ignore[arg-type]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.just(1.0) | st.sampled_from("ab"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xyz"), inner),
+    max_leaves=8,
+)
+
+
+@given(new=json_values, old=json_values)
+def test_sharing_changes_no_value(new: object, old: object) -> None:
+    before, wanted = json.dumps(old), json.dumps(new)
+    shared = share_unchanged(copy_json(new), old)
+    assert json.dumps(shared, sort_keys=True) == json.dumps(json.loads(wanted), sort_keys=True)
+    assert json.dumps(old) == before
+    assert share_unchanged(copy_json(old), old) is old or not isinstance(old, dict | list)
+
+
+def test_versions_share_what_did_not_change() -> None:
+    old = {"metadata": {"name": "a"}, "spec": {"x": [1, 2]}, "status": {"ready": 1}}
+    new = copy_json(old)
+    new["status"]["ready"] = 2
+    shared = share_unchanged(new, old)
+    assert shared["spec"] is old["spec"]
+    assert shared["status"] == {"ready": 2}
+    assert old["status"] == {"ready": 1}

@@ -50,6 +50,7 @@ class Bench:
             kubectl=kubectl,
             kubeconfig=kubeconfig,
             context=context,
+            cache=kubeconfig.parent / "cache",
             blast_radius=BlastRadius(namespaces=("production",), verbs=VERBS, objects=()),
             placeholders={"<pod-name>": ANY_POD, "$NS": "production"},
             pods=self._find,

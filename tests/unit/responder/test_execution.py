@@ -168,7 +168,8 @@ def test_the_environment_is_the_drills_own() -> None:
         "PYTHONPATH": "x",
         "SECRET": "x",
     }
-    assert environment(inherited, kubeconfig=Path("/run/kubeconfig")) == {
+    assert environment(inherited, kubeconfig=Path("/run/kubeconfig"), cache=Path("/run/c")) == {
+        "KUBECACHEDIR": "/run/c",
         "PATH": "/bin",
         "HOME": "/home/a",
         "AWS_PROFILE": "drill",
