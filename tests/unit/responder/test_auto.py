@@ -13,7 +13,7 @@ from rundrill.base.clock import MonotonicClock
 from rundrill.errors import TargetError
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
 from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
-from rundrill.responder import AutoResponder, auto, find_kubectl
+from rundrill.responder import AutoResponder, Kubectl, auto, find_kubectl
 from rundrill.runbook.placeholders import names
 
 CLOCK = MonotonicClock()
@@ -47,10 +47,12 @@ class Bench:
         self.failure: TargetError | None = None
         self.recovered = False
         self._responder = AutoResponder(
-            kubectl=kubectl,
-            kubeconfig=kubeconfig,
-            context=context,
-            cache=kubeconfig.parent / "cache",
+            kubectl=Kubectl(
+                path=kubectl,
+                kubeconfig=kubeconfig,
+                cache=kubeconfig.parent / "cache",
+                context=context,
+            ),
             blast_radius=BlastRadius(namespaces=("production",), verbs=VERBS, objects=()),
             placeholders={"<pod-name>": ANY_POD, "$NS": "production"},
             pods=self._find,
