@@ -10,7 +10,7 @@ from typing import Final
 
 from localcluster import kinds, schema, status
 from localcluster.garbage import GarbageCollector
-from localcluster.json_copy import copy_json
+from localcluster.json_copy import copy_json, share_unchanged
 from localcluster.objects import ApiError, KubeObject, Resource, WatchEvent
 from localcluster.store import LOG_LENGTH, Store
 
@@ -227,7 +227,8 @@ class MemoryRegistry:
         self, resource: Resource, new: KubeObject, old: KubeObject, *, dry_run: bool
     ) -> KubeObject:
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-        if new == old:
+        changed = share_unchanged(new, old) is not old
+        if not changed:
             return old
         if dry_run:
             return new

@@ -107,7 +107,8 @@ class Store:
 
     def put(self, resource: Resource, obj: KubeObject) -> KubeObject:
         """Creates or replaces, and stamps the next resource version on `obj`."""
-        meta = obj["metadata"]
+        # Copied, since it may be shared with the version before.
+        meta = obj["metadata"] = dict(obj["metadata"])
         key = (meta.get("namespace", ""), meta["name"])
         objects = self._objects.setdefault(resource, {})
         previous = objects.get(key)

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from localcluster import status
 from localcluster.api.answers import json_answer, read_json
+from localcluster.api.cells import NONE, format_selector
 from localcluster.api.context import Api, Target
 from localcluster.api.intake import is_dry_run
 from localcluster.api.patches import read_patch
-from localcluster.api.rows import NONE, format_selector
 from localcluster.json_copy import copy_json
 from localcluster.objects import KubeObject
 from localcluster.schema.definitions import SCALE, definitions

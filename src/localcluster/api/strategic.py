@@ -135,7 +135,7 @@ def _retain_keys(original: KubeObject, patch: KubeObject) -> None:
 def _delete_primitives(original: KubeObject, key: str, unwanted: Any) -> None:
     if not isinstance(unwanted, list):
         raise bad_request(f"{_DELETE}{key} must be a list")
-    if isinstance(original.get(key), list):
+    if key in original:
         original[key] = [item for item in original[key] if item not in unwanted]
 
 
@@ -162,7 +162,7 @@ def _special_entries(
                 for item in original
                 if not isinstance(item, dict) or item.get(key) != entry[key]
             ]
-        elif directive != "merge":
+        else:
             raise bad_request(f"Unknown patch type found: {directive}")
     return ([], entries) if replace else (original, entries)
 

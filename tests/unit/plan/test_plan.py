@@ -11,7 +11,8 @@ import pytest
 from rundrill.errors import RundrillError
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.model import Plan
-from rundrill.plan import choose_compression
+from rundrill.plan import build_plan, choose_compression
+from rundrill.plan.build import FaultParameter
 
 TOP = Path(__file__).parents[3]
 
@@ -171,3 +172,32 @@ def test_a_runbook_without_a_steady_state_cannot_be_drilled(files: Files) -> Non
     files.runbook.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(RundrillError, match="steady state"):
         files.plan()
+
+
+def test_an_activity_of_another_provider_may_stand_among_the_phases(files: Files) -> None:
+    files.spoil(
+        files.experiment,
+        "method:\n",
+        "method:\n  - type: action\n    name: note\n    provider: {type: process, path: echo}\n",
+    )
+    assert files.plan().fault == "bad-release"
+
+
+def test_a_parameter_with_a_default_may_be_left_out(files: Files) -> None:
+    inputs = read_inputs(files.experiment)
+    known = ("namespace", "deployment", "container", "image")
+    parameters = (
+        *(FaultParameter(name=name, help="") for name in known),
+        FaultParameter(name="share", help="", default="0.5"),
+    )
+    plan = build_plan(
+        experiment=inputs.experiment,
+        runbook=inputs.runbook,
+        bindings=inputs.bindings,
+        alert_names=tuple(inputs.rules.alerts),
+        faults={"bad-release": parameters},
+        target="local",
+        compression=15.0,
+        wall_s=150.0,
+    )
+    assert plan.fault_parameters["share"] == "0.5"

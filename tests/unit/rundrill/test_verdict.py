@@ -313,3 +313,8 @@ def test_the_impact_is_classified_by_the_runbooks_own_numbers() -> None:
 def test_left_over_differences_are_findings() -> None:
     events = changed(FaultUndone, differences=("a", "b"))
     assert {"left-over-0", "left-over-1"} <= {finding.id for finding in judge(events).findings}
+
+
+def test_an_unknown_lateness_is_left_out_of_the_evidence() -> None:
+    verdict = judge(changed(LoadStopped, worst_lateness_ms=None))
+    assert "late" not in next(p.evidence for p in verdict.promises if p.id == "load")

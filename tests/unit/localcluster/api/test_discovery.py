@@ -20,12 +20,14 @@ NEWER = {("v1", "pods/eviction")}  # policy/v1 today
 NARROWER = {"pods/proxy", "services/proxy", "nodes/proxy"}  # GET alone is forwarded
 
 
-@pytest.mark.parametrize("group_version", GOLDEN)
+SERVED = {f"{group}/{version}".lstrip("/") for group, version in discovery.group_versions()}
+
+
+@pytest.mark.parametrize("group_version", sorted(SERVED & set(GOLDEN)))
 def test_resources_are_described_as_on_a_real_server(group_version: str) -> None:
     group, _, version = group_version.rpartition("/")
     ours = discovery.resource_list(group, version)
-    if ours is None:
-        pytest.skip("a version that is not served any more")
+    assert ours is not None
     for entry in ours["resources"]:
         name = entry["name"]
         theirs = GOLDEN[group_version].get(name)

@@ -109,6 +109,7 @@ def test_a_rollout_strategy_is_changed_with_retain_keys() -> None:
         {"containers": [{"image": "x"}]},
         {"containers": ["x"]},
         {"containers": [{"name": "a", "$patch": "explode"}]},
+        {"containers": [{"name": "a", "$patch": "merge"}]},
         {"securityContext": {"$patch": "explode"}},
         {"volumes": [{"name": "v", "hostPath": {}, "$retainKeys": ["name"]}]},
         {"$setElementOrder/containers": "a"},
@@ -120,6 +121,41 @@ def test_patches_that_cannot_be_followed_are_told(patch: KubeObject) -> None:
     with pytest.raises(ApiError) as caught:
         strategic(stored, patch)
     assert caught.value.code == 400
+
+
+def test_an_order_for_a_list_that_goes_or_never_was_does_nothing() -> None:
+    stored = {"containers": containers("a")}
+    order = {"$setElementOrder/volumes": [{"name": "v"}]}
+    assert strategic(stored, order) == stored
+    assert strategic({**stored, "volumes": [{"name": "v"}]}, {**order, "volumes": None}) == stored
+
+
+def test_primitives_are_deleted_and_ordered_at_once() -> None:
+    merge = StrategicMerge(definitions())
+    patch = {
+        "$setElementOrder/finalizers": ["c", "b"],
+        "$deleteFromPrimitiveList/finalizers": ["a"],
+        "finalizers": ["c"],
+    }
+    stored = {"metadata": {"finalizers": ["a", "b"]}}
+    schema = definitions().of(kinds.CONFIG_MAPS)
+    assert merge.apply(stored, {"metadata": patch}, schema) == {
+        "metadata": {"finalizers": ["c", "b"]}
+    }
+    nothing = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}
+    assert merge.apply({"metadata": {}}, nothing, schema) == {"metadata": {}}
+
+
+def test_fields_the_kind_does_not_have_are_merged_as_plain_values() -> None:
+    new = {"nosuch": {"a": [{"$patch": "delete"}, {"b": None, "c": 1}]}}
+    assert strategic({"nosuch": {"z": 1}}, new) == {"nosuch": {"z": 1, "a": [{"c": 1}]}}
+
+
+def test_a_whole_map_is_replaced_where_the_definition_says_so() -> None:
+    field = {"x-kubernetes-patch-strategy": "replace", "type": "object"}
+    merge = StrategicMerge(definitions())
+    result = merge.apply({"m": {"a": 1}}, {"m": {"b": 2}}, {"properties": {"m": field}})
+    assert result == {"m": {"b": 2}}
 
 
 env_lists = st.lists(st.sampled_from("abcdef"), max_size=6, unique=True)
@@ -173,6 +209,7 @@ def test_merge_patch_follows_its_rfc() -> None:
         ([{"op": "copy", "from": "/a", "path": "/b"}], {"a": [1, 2], "b": [1, 2]}),
         ([{"op": "test", "path": "/a/1", "value": 2}], {"a": [1, 2]}),
         ([{"op": "replace", "path": "", "value": {}}], {}),
+        ([{"op": "add", "path": "", "value": {"b": 1}}], {"b": 1}),
     ],
 )
 def test_json_patch_follows_its_rfc(operations: list[KubeObject], expected: KubeObject) -> None:
@@ -203,3 +240,9 @@ def test_json_patches_that_cannot_be_done_are_told(operation: object, code: int)
     with pytest.raises(ApiError) as caught:
         json_patch({"a": [1, 2]}, [operation])
     assert caught.value.code == code
+
+
+def test_a_json_patch_has_a_limit() -> None:
+    with pytest.raises(ApiError) as caught:
+        json_patch({}, [{"op": "remove", "path": "/a"}] * 10_001)
+    assert caught.value.code == 413

@@ -50,6 +50,85 @@ def test_an_object_with_nothing_in_it_has_a_row(resource: Any) -> None:
     assert len(shown["rows"][0]["cells"]) == len(shown["columnDefinitions"])
 
 
+def cells(resource: Any, obj: dict[str, Any]) -> list[Any]:
+    found: list[Any] = table(resource, [obj], NOW, version="1")["rows"][0]["cells"]
+    return found
+
+
+def init_pod(state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "p"},
+        "spec": {"initContainers": [{"name": "i"}, {"name": "j"}], "containers": [{"name": "m"}]},
+        "status": {
+            "phase": "Pending",
+            "initContainerStatuses": [{"name": "i", "restartCount": 1, "state": state, **more}],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ({"running": {}}, "Init:0/2"),
+        ({"waiting": {"reason": "PodInitializing"}}, "Init:0/2"),
+        ({"waiting": {"reason": "ImagePullBackOff"}}, "Init:ImagePullBackOff"),
+        ({"terminated": {"exitCode": 3}}, "Init:ExitCode:3"),
+        ({"terminated": {"exitCode": 1, "signal": 9}}, "Init:Signal:9"),
+        ({"terminated": {"exitCode": 1, "reason": "Error"}}, "Init:Error"),
+        ({"terminated": {"exitCode": 0}}, "Pending"),
+    ],
+)
+def test_a_pod_that_initializes_says_how_far_it_is(state: dict[str, Any], shown: str) -> None:
+    assert cells(kinds.PODS, init_pod(state))[2] == shown
+
+
+def test_sidecars_count_and_lost_and_gated_pods_are_told() -> None:
+    pod = init_pod({"running": {}}, ready=True, started=True)
+    pod["spec"]["initContainers"] = [{"name": "i", "restartPolicy": "Always"}]
+    assert cells(kinds.PODS, pod)[1:4] == ["1/2", "Pending", "1"]
+    lost = {"metadata": {"name": "p", "deletionTimestamp": "x"}, "status": {"reason": "NodeLost"}}
+    assert cells(kinds.PODS, lost)[2] == "Unknown"
+    gated = {"type": "PodScheduled", "reason": "SchedulingGated"}
+    waiting = {"metadata": {"name": "p"}, "status": {"phase": "Pending", "conditions": [gated]}}
+    assert cells(kinds.PODS, waiting)[2] == "SchedulingGated"
+
+
+def test_other_rows_say_what_kubectl_says() -> None:
+    resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    current = {"name": "cpu", "current": {"averageUtilization": 10}}
+    autoscaler = {
+        "metadata": {"name": "h"},
+        "spec": {
+            "scaleTargetRef": {"kind": "Deployment", "name": "web"},
+            "minReplicas": 2,
+            "maxReplicas": 3,
+            "metrics": [{"type": "Resource", "resource": resource}],
+        },
+        "status": {"currentMetrics": [{"resource": current}], "currentReplicas": 2},
+    }
+    assert cells(kinds.HORIZONTAL_POD_AUTOSCALERS, autoscaler)[1:6] == [
+        "Deployment/web",
+        "cpu: 10%/80%",
+        "2",
+        3,
+        2,
+    ]
+    terms = [
+        {"key": "a", "operator": "In", "values": ["y", "x"]},
+        {"key": "b", "operator": "Exists"},
+        {"key": "c", "operator": "DoesNotExist"},
+    ]
+    policy = {"metadata": {"name": "n"}, "spec": {"podSelector": {"matchExpressions": terms}}}
+    assert cells(kinds.NETWORK_POLICIES, policy)[1] == "!c,a in (x,y),b"
+    ports = [{"port": n} for n in range(1, 6)]
+    subset = {"addresses": [{"ip": "127.0.0.1"}], "ports": ports}
+    endpoints = {"metadata": {"name": "e"}, "subsets": [subset]}
+    shown = "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3 + 2 more..."
+    assert cells(kinds.ENDPOINTS, endpoints)[1] == shown
+    outside = {"metadata": {"name": "s"}, "spec": {"type": "ExternalName", "externalName": "x.org"}}
+    assert cells(kinds.SERVICES, outside)[3] == "x.org"
+
+
 def test_a_restart_is_told_with_its_age() -> None:
     finished = (NOW - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     status = {

@@ -364,3 +364,79 @@ def test_quantities_are_read(text: str, value: str) -> None:
 def test_what_is_no_quantity_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="quantities must match"):
         parse_quantity(text)
+
+
+def updated(resource: Resource, old: KubeObject, new: KubeObject) -> KubeObject:
+    result = copy_json(new)
+    result["kind"] = resource.kind
+    schema.carry_over(resource, result, old)
+    schema.apply_defaults(resource, result)
+    schema.check_update(resource, result, old)
+    return dict(result)
+
+
+def test_an_update_keeps_what_was_allocated() -> None:
+    ports = [{"port": 80}]
+    given = {
+        "type": "NodePort",
+        "clusterIP": "127.0.5.1",
+        "ports": [{"port": 80, "nodePort": 30080}],
+    }
+    old = created(kinds.SERVICES, {"metadata": {"name": "s"}, "spec": given})
+    new = {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": ports}}
+    kept = updated(kinds.SERVICES, old, new)["spec"]
+    assert (kept["clusterIP"], kept["ports"][0]["nodePort"]) == ("127.0.5.1", 30080)
+    assert kept["externalTrafficPolicy"] == "Cluster"
+    outside = {"metadata": {"name": "s"}, "spec": {"type": "ExternalName", "externalName": "x.org"}}
+    assert "clusterIP" not in updated(kinds.SERVICES, old, outside)["spec"]
+    namespace = created(kinds.NAMESPACES, {"metadata": {"name": "n"}})
+    renewed = updated(kinds.NAMESPACES, namespace, {"metadata": {"name": "n"}})
+    assert renewed["spec"]["finalizers"] == ["kubernetes"]
+
+
+def test_a_job_selects_its_own_pods() -> None:
+    spec = {"template": {"spec": {**pod()["spec"], "restartPolicy": "Never"}}}
+    body = {"metadata": {"name": "j", "uid": "u"}, "spec": spec}
+    job = created(kinds.JOBS, body)
+    own = {"batch.kubernetes.io/controller-uid": "u"}
+    assert job["spec"]["selector"] == {"matchLabels": own}
+    assert own.items() <= job["spec"]["template"]["metadata"]["labels"].items()
+    assert (job["spec"]["completions"], job["spec"]["backoffLimit"]) == (1, 6)
+    again = updated(kinds.JOBS, job, body)
+    assert again["spec"]["selector"] == job["spec"]["selector"]
+    with pytest.raises(ApiError, match='valid values: "OnFailure", "Never"'):
+        created(kinds.JOBS, {"metadata": {"name": "j"}, "spec": {"template": pod()}})
+
+
+def changed(body: KubeObject, **spec: Any) -> KubeObject:
+    return {**body, "spec": {**body["spec"], **spec}}
+
+
+def test_what_must_not_change_is_refused() -> None:
+    old = created(kinds.STATEFUL_SETS, deployment(serviceName="db"))
+    updated(kinds.STATEFUL_SETS, old, changed(old, replicas=3))
+    with pytest.raises(ApiError, match="updates to statefulset spec for fields other than"):
+        updated(kinds.STATEFUL_SETS, old, changed(old, serviceName="other"))
+    old = created(kinds.PODS, pod())
+    image = [{**old["spec"]["containers"][0], "image": "web:v2"}]
+    updated(kinds.PODS, old, changed(old, containers=image))
+    bound = updated(kinds.PODS, old, changed(old, nodeName="local"))
+    with pytest.raises(ApiError, match="pod updates may not change fields other than"):
+        updated(kinds.PODS, bound, changed(bound, nodeName="other"))
+    config = created(kinds.CONFIG_MAPS, {"metadata": {"name": "c"}, "immutable": True, "data": {}})
+    with pytest.raises(ApiError, match="field is immutable when `immutable` is set"):
+        updated(kinds.CONFIG_MAPS, config, {**config, "data": {"a": "b"}})
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [
+        ({}, {"emptyDir": {}}),
+        ({"configMap": {"name": "c"}}, {"configMap": {"name": "c", "defaultMode": 420}}),
+        ({"hostPath": {"path": "/x"}}, {"hostPath": {"path": "/x", "type": ""}}),
+    ],
+)
+def test_volumes_get_theirs(volume: KubeObject, expected: KubeObject) -> None:
+    body = pod()
+    body["spec"]["volumes"] = [{"name": "v", **volume}]
+    assert created(kinds.PODS, body)["spec"]["volumes"][0] == {"name": "v", **expected}
