@@ -199,6 +199,7 @@ class Drill:
         self._entry = entry
         self._injected_at = self.now()
         change = self._fault.inject()
+        self._observer.watch(self._harm)
         self._emit(FaultInjected(at=self._injected_at, fault=self._plan.fault, change=change))
         try:
             evidence = self._wait(self._fault.landed, "the fault to land", windows.land_budget_s)
@@ -238,11 +239,11 @@ class Drill:
             at = self._wait(self._recovered_since, "the service to recover", budget_s)
         except WaitTimeoutError:
             look = self._observer.looks[-1]
-            seen = "; ".join([*look.broken, *(f"{name} is firing" for name in look.firing)])
+            seen = "; ".join(_troubles(look, frozenset(self._plan.expected_alerts)))
             waited_s = self.now() - self._fired_at
             self._emit(RecoveryMissed(at=self.now(), waited_s=waited_s, evidence=seen))
             return False, seen
-        evidence = "steady state holds and no expected alert is firing"
+        evidence = "steady state holds, no expected alert is firing, nothing of the fault is left"
         self._emit(Recovered(at=at, evidence=evidence))
         return True, evidence
 
@@ -262,16 +263,18 @@ class Drill:
                     )
                 )
 
-        def bad(look: Look) -> bool:
-            return not look.holds or bool(look.firing & expected)
-
         self._wait(
-            lambda: self.now() - start >= window_s or any(map(bad, self._observer.since(start))),
+            lambda: (
+                self.now() - start >= window_s
+                or any(_troubles(look, expected) for look in self._observer.since(start))
+            ),
             "the monitoring window",
             window_s + POLL_S,
         )
         looks = self._observer.since(start)
-        broken = _distinct(reason for look in looks for reason in look.broken)
+        broken = _distinct(
+            reason for look in looks for reason in (*look.broken, *filter(None, [look.harm]))
+        )
         alerts = _distinct(alert for look in looks for alert in look.firing & expected)
         self._emit(
             SoakJudged(
@@ -363,20 +366,36 @@ class Drill:
         return bool(looks) and looks[-1].holds
 
     def _recovered_since(self) -> float | None:
-        """Since when, after the alert, the steady state has held with no expected alert firing."""
+        """Since when, after the alert, nothing has been wrong any more."""
         expected = frozenset(self._plan.expected_alerts)
         since = None
         for look in reversed(self._observer.since(self._fired_at or 0.0)):
-            if not look.holds or look.firing & expected:
+            if _troubles(look, expected):
                 break
             since = look.at
         return since
+
+    def _harm(self) -> str | None:
+        try:
+            return self._fault.harm()
+        except ClusterError as error:
+            return f"unknown: {error}"  # no data never passes
 
     def _take_snapshot(self) -> Snapshot:
         return {
             name: self._cluster.find_object(*name.split("/"))
             for name in self._plan.blast_radius.objects
         }
+
+
+def _troubles(look: Look, expected: frozenset[str]) -> list[str]:
+    """What keeps a look from being that of a recovered service.
+
+    The alert alone would not do: a crash loop's back-off grows until there are too few restarts
+    in the window, and the alert resolves while the pod is as dead as before.
+    """
+    firing = [f"{name} is firing" for name in sorted(look.firing & expected)]
+    return [*look.broken, *firing, *filter(None, [look.harm])]
 
 
 def _distinct(items: Iterable[str]) -> tuple[str, ...]:

@@ -71,12 +71,16 @@ class LoadSampled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteadyStateSampled:
-    """The steady-state bounds at one evaluation; a value of None is *no data* and never holds."""
+    """The steady-state bounds at one evaluation; a value of None is *no data* and never holds.
+
+    `harm` is what of the fault was still there, seen from outside the service's own numbers.
+    """
 
     at: float
     values: Mapping[str, float | None]
     holds: bool
     broken: tuple[str, ...]
+    harm: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,13 +40,17 @@ class LoadSamples(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One evaluation: the steady state, and which alerts were firing at that moment."""
+    """One evaluation: the steady state, and which alerts were firing at that moment.
+
+    `harm` says what of the fault is still there, after it was made.
+    """
 
     at: float
     holds: bool
     broken: tuple[str, ...]
     no_data: tuple[str, ...]
     firing: frozenset[str]
+    harm: str | None
 
 
 class Observer:
@@ -69,6 +73,7 @@ class Observer:
         self._clock = clock
         self._started = started
         self._looks: list[Look] = []
+        self._harm: Callable[[], str | None] = lambda: None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
         self.failure: BaseException | None = None
@@ -83,6 +88,10 @@ class Observer:
             self._thread.join()
         if self.failure is None:
             self._sample_load()
+
+    def watch(self, harm: Callable[[], str | None]) -> None:
+        """From now on every look asks what of the fault is still there."""
+        self._harm = harm
 
     @property
     def looks(self) -> Sequence[Look]:
@@ -104,14 +113,18 @@ class Observer:
             name for name, alert in self._detection.alerts().items() if alert.status == "firing"
         )
         at = self._clock.now() - self._started
+        harm = self._harm()
         look = Look(
             at=at,
             holds=not broken,
             broken=broken,
             no_data=tuple(name for name, value in values.items() if value is None),
             firing=firing,
+            harm=harm,
         )
-        self._emit(SteadyStateSampled(at=at, values=values, holds=not broken, broken=broken))
+        self._emit(
+            SteadyStateSampled(at=at, values=values, holds=not broken, broken=broken, harm=harm)
+        )
         self._looks.append(look)
         return look
 

@@ -64,6 +64,12 @@ class BadRelease:
             for pod in pods
         )
 
+    def harm(self) -> str | None:
+        for pod in self._bad_pods():
+            if not pod.ready and not pod.terminating:
+                return f"pod {pod.name} is not ready after {pod.restarts} restarts"
+        return None
+
     def undo(self, original: Original) -> None:
         spec = self._cluster.get(self._path)["spec"]["template"]["spec"]
         now = {item["name"]: item["image"] for item in spec["containers"]}

@@ -33,6 +33,14 @@ class Fault(Protocol):
         """What was seen instead, when it did not land."""
         ...
 
+    def harm(self) -> str | None:
+        """What of it is still there, however it was fixed; None when the service is rid of it.
+
+        Not the opposite of `landed`: a pod that crash-loops is also harm while it runs for a
+        second between two crashes.
+        """
+        ...
+
     def undo(self, original: Original) -> None:
         """Brings the original back; harmless when the procedure already did."""
         ...

@@ -18,6 +18,7 @@ from rundrill.verdict.record import Record
 def findings(record: Record) -> Iterator[Finding]:
     """In no order of importance; the report sorts."""
     yield from _alert_findings(record)
+    yield from _silent_harm_findings(record)
     yield from _severity_finding(record)
     yield from _command_findings(record)
     yield from _scrape_findings(record)
@@ -44,6 +45,28 @@ def _alert_findings(record: Record) -> Iterator[Finding]:
                 evidence=f"firing at {at:.1f} s",
                 line=plan.alert_lines.get(alert),
             )
+
+
+def _silent_harm_findings(record: Record) -> Iterator[Finding]:
+    """An alert that resolves while the harm goes on tells the responder that it is over."""
+    for alert in record.plan.expected_alerts:
+        state = "inactive"
+        fired = False
+        for event in record.events:
+            if isinstance(event, AlertChanged) and event.alert == alert:
+                state = event.state
+                fired = fired or state == "firing"
+            elif isinstance(event, SteadyStateSampled) and fired and state == "inactive":
+                if event.harm is None:
+                    continue
+                yield Finding(
+                    id=f"silent-harm-{alert}",
+                    severity="warning",
+                    text=f"{alert} resolved while the harm went on",
+                    evidence=f"at {event.at:.1f} s: {event.harm}",
+                    line=record.plan.alert_lines.get(alert),
+                )
+                break
 
 
 def _severity_finding(record: Record) -> Iterator[Finding]:

@@ -45,6 +45,7 @@ class World:
     clock: FakeClock
     lands: bool = True
     alert_after_s: float | None = 8.0
+    alert_lasts_s: float = 1e9
     remedy_works: bool = True
     comes_back_after_s: float | None = None
     undo_works: bool = True
@@ -67,7 +68,7 @@ class World:
         firing = (
             self.injected_at is not None
             and self.alert_after_s is not None
-            and self.clock.at >= self.injected_at + self.alert_after_s
+            and 0.0 <= self.clock.at - self.injected_at - self.alert_after_s < self.alert_lasts_s
         )
         if self.fixed_at is not None and self.clock.at >= self.fixed_at:
             firing = (
@@ -109,6 +110,11 @@ class World:
 
     def missing(self) -> str:
         return "no pod runs it"
+
+    def harm(self) -> str | None:
+        if self.fixed_at is None or self.clock.at < self.fixed_at:
+            return "pod x is not ready"
+        return None
 
     def undo(self, original: Mapping[str, Any]) -> None:
         self.told.append("undo")
@@ -264,6 +270,14 @@ def test_an_alert_that_comes_back_in_the_monitoring_window_is_not_durable(tmp_pa
     rig.run()
     assert rig.phases()["soak"] is False
     assert rig.last(SoakJudged).alerts == ("PaymentPodRestarting",)
+
+
+def test_an_alert_that_resolves_by_itself_is_no_recovery(tmp_path: Path) -> None:
+    """The back-off of a crash loop grows until the alert's window holds too few restarts."""
+    rig = Rig(tmp_path, remedy_works=False, alert_lasts_s=20.0)
+    rig.run()
+    assert rig.phases()["recover"] is False
+    assert rig.last(RecoveryMissed).evidence == "pod x is not ready"
 
 
 def test_an_undo_that_fails_is_told_and_stays_in_the_journal(tmp_path: Path) -> None:

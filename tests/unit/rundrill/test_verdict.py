@@ -318,3 +318,12 @@ def test_left_over_differences_are_findings() -> None:
 def test_an_unknown_lateness_is_left_out_of_the_evidence() -> None:
     verdict = judge(changed(LoadStopped, worst_lateness_ms=None))
     assert "late" not in next(p.evidence for p in verdict.promises if p.id == "load")
+
+
+def test_an_alert_that_resolves_while_the_harm_goes_on_is_a_finding() -> None:
+    sample = SteadyStateSampled(
+        at=60.0, values={}, holds=True, broken=(), harm="pod x is not ready after 9 restarts"
+    )
+    found = {finding.id: finding for finding in judge([*HELD, sample]).findings}
+    assert "9 restarts" in found["silent-harm-PaymentPodRestarting"].evidence
+    assert not [f for f in judge(HELD).findings if f.id.startswith("silent-harm")]
