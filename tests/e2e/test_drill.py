@@ -62,7 +62,10 @@ def test_without_the_rollback_step_the_drill_is_broken_not_recovered(drill: Dril
     assert drill.run() == 1
     assert drill.verdict.outcome is Outcome.BROKEN
     assert drill.verdict.reason.startswith("not recovered")
+    assert "is not ready after" in drill.verdict.reason
     assert promise(drill, "undone") == "held"
+    # The alert itself gives up: the back-off outgrows its window.
+    assert "silent-harm-PaymentPodRestarting" in {f.id for f in drill.verdict.findings}
     assert drill.left_running() == []
 
 
