@@ -78,8 +78,15 @@ class Node:
         """The entries of a mapping."""
         if not isinstance(self._node, yaml.MappingNode):
             raise self.fail("expected a mapping")
+        seen: set[str] = set()
         for key, value in self._node.value:
-            yield str(key.value), Node(value, self.path, self._error)
+            name = str(key.value)
+            if name in seen:
+                raise Node(key, self.path, self._error).fail(
+                    f"`{name}` is there twice", "keep one of them"
+                )
+            seen.add(name)
+            yield name, Node(value, self.path, self._error)
 
     def elements(self) -> list["Node"]:
         """The elements of a list."""
@@ -89,7 +96,7 @@ class Node:
 
     def find(self, key: str) -> "Node | None":
         self._read.add(key)
-        return next((value for name, value in self.items() if name == key), None)
+        return dict(self.items()).get(key)
 
     def get(self, key: str) -> "Node":
         found = self.find(key)

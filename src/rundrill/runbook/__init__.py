@@ -5,10 +5,9 @@ Pure: text in, values out; no clock, no cluster. Only `load` and `load_bindings`
 
 from rundrill.runbook.bindings import load_bindings, parse_bindings
 from rundrill.runbook.load import load
-from rundrill.runbook.parser import find_procedure, parse, read_commands
+from rundrill.runbook.parser import parse, read_commands
 
 __all__ = [
-    "find_procedure",
     "load",
     "load_bindings",
     "parse",

@@ -35,14 +35,7 @@ def _bindings(root: Node) -> Bindings:
 
 def _entries(root: Node, key: str) -> Mapping[str, Node]:
     section = root.find(key)
-    if section is None:
-        return {}
-    entries: dict[str, Node] = {}
-    for name, value in section.items():
-        if name in entries:
-            raise value.fail(f"`{name}` is bound twice", "keep one of them")
-        entries[name] = value
-    return entries
+    return {} if section is None else dict(section.items())
 
 
 def _texts(root: Node, key: str, meaning: str) -> Mapping[str, str]:

@@ -2,9 +2,8 @@
 
 import hashlib
 
-from rundrill.base.document import nearest
 from rundrill.errors import RunbookError
-from rundrill.model import Command, Procedure, Runbook
+from rundrill.model import Command, Runbook
 from rundrill.runbook import commands
 from rundrill.runbook.claims import read_alerts, read_steady_state
 from rundrill.runbook.markdown import Heading, read_blocks
@@ -50,16 +49,4 @@ def read_commands(text: str) -> tuple[Command, ...]:
     blocks = read_blocks(text)
     return tuple(
         found.command for found in commands.in_blocks(blocks, commands.learn_programs(blocks))
-    )
-
-
-def find_procedure(runbook: Runbook, procedure_id: str) -> Procedure:
-    """The procedure with this id. Raises `RunbookError` with the nearest ones."""
-    for procedure in runbook.procedures:
-        if procedure.id == procedure_id:
-            return procedure
-    raise RunbookError(
-        f"there is no procedure `{procedure_id}`",
-        path=runbook.path,
-        fix=nearest(procedure_id, [procedure.id for procedure in runbook.procedures]),
     )

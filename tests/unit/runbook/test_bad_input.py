@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rundrill.errors import RunbookError
-from rundrill.runbook import find_procedure, load, parse, read_commands
+from rundrill.runbook import load, parse, read_commands
 from rundrill.runbook.classify import command_kind, step_kind
 
 GOOD = "# A\n## Restart\n1. Restart: `kubectl rollout restart deploy/a -n a`\n"
@@ -116,11 +116,3 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> Non
     assert str(caught.value) == (
         f"{path}:3: the runbook is not UTF-8 text (byte 0xe9)\n  fix: save it as UTF-8"
     )
-
-
-def test_an_unknown_procedure_is_refused_with_the_nearest() -> None:
-    runbook = parse(GOOD, "runbook.md")
-    assert find_procedure(runbook, "restart") is runbook.procedures[0]
-    with pytest.raises(RunbookError, match="there is no procedure `restrat`") as caught:
-        find_procedure(runbook, "restrat")
-    assert "restart" in str(caught.value.fix)

@@ -55,7 +55,7 @@ def test_all_kinds_of_bindings(tmp_path: Path) -> None:
     ("text", "place", "problem", "fix"),
     [
         ("metrics: {a: ''}", "1:14", "`a` is bound to nothing", "PromQL"),
-        ("metrics: {a: b, a: c}", "1:20", "`a` is bound twice", "keep one"),
+        ("metrics: {a: b, a: c}", "1:17", "`a` is there twice", "keep one"),
         ("metrics: [a]", "1:10", "expected a mapping", None),
         ("metrics: {a: [b]}", "1:14", "expected a plain value", None),
         ("metrcs: {}", "1:9", "unknown key `metrcs`", "metrics"),

@@ -85,6 +85,8 @@ def test_a_missing_key_a_misspelt_key_and_a_wrong_shape_are_told() -> None:
     root.find("severity")
     with pytest.raises(BindingError, match=r"did you mean severity\?"):
         root.close()
+    with pytest.raises(BindingError, match=r"b.yaml:2:1: `a` is there twice"):
+        node("a: 1\na: 2\n").get("a")
     with pytest.raises(BindingError, match="expected a list"):
         node("a: 1").get("a").elements()
     with pytest.raises(BindingError, match="expected a mapping"):
