@@ -9,6 +9,9 @@ LOCAL := $(VENV)/.local-$(KEY)
 DEV := $(VENV)/.dev-$(KEY)
 BIN := $(VENV)/bin
 
+TELL := import sys; print(sys.version)
+SAME := import sys; sys.exit(sys.version != sys.argv[1])
+
 .PHONY: drill test test-long lint format bench clean
 
 drill: $(LOCAL)
@@ -46,7 +49,8 @@ $(DEV): $(LOCAL)
 define install
 $(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
 	|| { echo "rundrill: $(PYTHON) is not Python 3.11 to 3.13; fix: make PYTHON=python3.12"; exit 2; }
-test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) \
+test -x $(BIN)/pip && $(BIN)/python -c "$(SAME)" "$$($(PYTHON) -c '$(TELL)')" \
+	|| $(PYTHON) -m venv --clear $(VENV) \
 	|| { echo "rundrill: no virtual environment; fix: install python3-venv, or another Python"; exit 2; }
 echo "setting up $(VENV) ($(1)); once, until pyproject.toml changes"
 $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(1)]"

@@ -86,9 +86,7 @@ PLAN = Plan(
     ),
     placeholders={},
     load=LoadProfile(rate_per_min=1000.0, max_in_flight=500, ramp_s=0.0, mix={"card": 1.0}),
-    blast_radius=BlastRadius(
-        namespaces=("production",), verbs=("get",), objects=("deployment/production/pay",)
-    ),
+    blast_radius=BlastRadius(namespaces=("production",), verbs=("get",)),
     windows=Windows(
         baseline_s=20.0,
         land_budget_s=30.0,

@@ -222,6 +222,7 @@ def _status(options: argparse.Namespace) -> int:
         "pid": server.pid,
         "address": server.address,
         "kubeconfig": str(state.kubeconfig),
+        "memory_limits": server.memory,
     }
     sys.stdout.write(json.dumps(facts) + "\n")
     return 0

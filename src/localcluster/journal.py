@@ -20,6 +20,8 @@ from typing import Final
 
 import psutil
 
+from localcluster import cgroups
+
 ID_VARIABLE: Final = "LOCALCLUSTER_ID"
 _COMPACT_AFTER_LINES: Final = 2000
 
@@ -73,6 +75,7 @@ class Journal:
         self._cluster_id = cluster_id
         self._lines = 0
         self._fd = -1
+        self._groups: list[Path] = []
         self._rewrite([])
 
     def started(self, pid: int, role: str) -> None:
@@ -84,6 +87,11 @@ class Journal:
             self._rewrite(living(read(self._path)[1]))
         self._write(Entry(pid=pid, start=mark, role=role))
 
+    def has_group(self, path: Path) -> None:
+        """Records the cluster's control group, before it is made."""
+        self._groups.append(path)
+        self._write_group(path)
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -94,6 +102,10 @@ class Journal:
         os.write(self._fd, (json.dumps(line) + "\n").encode())
         self._lines += 1
 
+    def _write_group(self, path: Path) -> None:
+        os.write(self._fd, (json.dumps({"cgroup": str(path)}) + "\n").encode())
+        self._lines += 1
+
     def _rewrite(self, entries: Iterable[Entry]) -> None:
         fresh = self._path.with_suffix(".new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -101,6 +113,8 @@ class Journal:
         self.close()
         self._fd, self._lines = new_fd, 0
         os.write(self._fd, (json.dumps({"cluster": self._cluster_id}) + "\n").encode())
+        for group in self._groups:
+            self._write_group(group)
         for entry in entries:
             self._write(entry)
         fresh.replace(self._path)
@@ -128,6 +142,16 @@ def read(path: Path) -> tuple[str | None, list[Entry]]:
     return cluster_id, entries
 
 
+def groups(path: Path) -> list[Path]:
+    """The control groups that the journal tells of."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in path.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                found.append(Path(str(json.loads(line)["cgroup"])))
+    return found
+
+
 def living(entries: Iterable[Entry]) -> list[Entry]:
     """Those whose very process, not only its pid, is still there."""
     return [entry for entry in entries if start_mark(entry.pid) == entry.start]
@@ -149,6 +173,8 @@ def reap(path: Path, *, within_s: float = 10.0) -> list[Entry]:
             found.setdefault(entry.pid, entry)
             _kill(entry)
         if not victims:
+            for group in groups(path):
+                cgroups.remove_tree(group, cluster_id or "")
             return list(found.values())
         if time.monotonic() > deadline:
             named = ", ".join(f"{entry.pid} ({entry.role})" for entry in victims)

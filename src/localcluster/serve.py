@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import logging
 import os
@@ -33,6 +34,7 @@ from localcluster.network.cluster_ip import ClusterIPs
 from localcluster.network.services import ServiceKey, ServiceNetwork
 from localcluster.objects import KubeObject
 from localcluster.registry import MemoryRegistry
+from localcluster.runtime import memory_groups
 from localcluster.runtime.kubelet import Kubelet
 from localcluster.runtime.meter import Meter
 from localcluster.runtime.node import NODE_NAME, Node
@@ -65,7 +67,12 @@ class _Cluster:
         self._registry = MemoryRegistry(lambda: datetime.now(UTC))
         self._registry.admission.append(ClusterIPs(block))
         self._recorder = EventRecorder(self._registry, loop, NODE_NAME)
-        self._network = ServiceNetwork(self._registry, block, self._service_problem)
+        self._network = ServiceNetwork(
+            self._registry, block, self._service_problem, self._without_effect
+        )
+        cluster_id = journal.read(state.journal)[0] or ""
+        groups, self.memory = memory_groups.choose(os.environ, cluster_id, self._journal.has_group)
+        _LOG.info("memory limits are %s", self.memory)
         self._kubelet = Kubelet(
             Node(
                 registry=self._registry,
@@ -75,11 +82,12 @@ class _Cluster:
                 network=self._network,
                 block=block,
                 meter=Meter(),
-                cluster_id=journal.read(state.journal)[0] or "",
+                cluster_id=cluster_id,
                 token=self._token,
                 pods_folder=state.pods,
                 volumes_folder=state.volumes,
                 compress=options.compress,
+                memory_groups=groups,
             )
         )
         self._runner: web.AppRunner | None = None
@@ -142,6 +150,9 @@ class _Cluster:
 
             self._registry.modify(kinds.SERVICES, *key, annotate)
 
+    def _without_effect(self, obj: KubeObject, problem: str) -> None:
+        self._recorder.event(obj, "Warning", "WithoutEffect", problem, component="service-proxy")
+
 
 async def serve(options: Options, on_ready: Callable[[Path], None]) -> None:
     """Runs a cluster until SIGTERM, SIGINT or the end of the lifeline; raises `InputError`.
@@ -167,7 +178,7 @@ async def serve(options: Options, on_ready: Callable[[Path], None]) -> None:
         state.write_server(me)
         cluster = _Cluster(options, state, block)
         await cluster.start()
-        state.write_server(Server(pid=me.pid, start=me.start, address=me.address, ready=True))
+        state.write_server(dataclasses.replace(me, ready=True, memory=cluster.memory))
         # Everything that lives as long as the server is there by now: no need to look at it again.
         gc.collect()
         gc.freeze()

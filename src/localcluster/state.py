@@ -31,12 +31,16 @@ _LOCK: Final = "lock.localcluster"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A running server, as its state directory tells it. `ready` once its API answers."""
+    """A running server, as its state directory tells it. `ready` once its API answers.
+
+    `memory` says in words what enforces memory limits.
+    """
 
     pid: int
     start: str
     address: str
     ready: bool
+    memory: str = ""
 
     @property
     def alive(self) -> bool:
@@ -139,6 +143,7 @@ class StateDir:
             "start": server.start,
             "address": server.address,
             "ready": server.ready,
+            "memory": server.memory,
         }
         fresh = self.path / "server.json.new"
         fresh.write_text(json.dumps(data))
@@ -153,6 +158,7 @@ class StateDir:
                 start=str(data["start"]),
                 address=str(data["address"]),
                 ready=bool(data["ready"]),
+                memory=str(data.get("memory", "")),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from rundrill.events import MoneyChecked
 
+KEPT = frozenset({"captured", "deferred"})
+"""What a payment that was acknowledged may be: charged, or promised to be."""
 SHOWN = 20
 """Enough keys to find the rest; a report is no database dump."""
 
@@ -13,13 +15,14 @@ def judge(*, at: float, acknowledged: Mapping[str, str], listing: str) -> MoneyC
     """Compares idempotency key to payment id, as acknowledged, with `key|id|status` lines.
 
     Raises `ValueError` when the listing is something else. Rows that nobody was promised (a
-    client that gave up waiting) are no loss; an acknowledged payment under another id is.
+    client that gave up waiting) are no loss; an acknowledged payment under another id, or one
+    that was not kept, is.
     """
     rows = [line.split("|") for line in listing.splitlines() if line.strip()]
     if any(len(row) != 3 for row in rows):
         raise ValueError(f"not `key|id|status`: {next(r for r in rows if len(r) != 3)}")
     stored = Counter(key for key, _, _ in rows)
-    ids = {(key, payment) for key, payment, _ in rows}
+    ids = {(key, payment) for key, payment, status in rows if status in KEPT}
     lost = sorted(key for key, payment in acknowledged.items() if (key, payment) not in ids)
     doubled = sorted(key for key, count in stored.items() if count > 1)
     return MoneyChecked(

@@ -1,6 +1,8 @@
 """The command line. Parses, calls, prints; decides nothing."""
 
 import argparse
+import math
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,11 +16,12 @@ from rundrill.model import Outcome, Verdict
 from rundrill.plan import read_service
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
-from rundrill.session import Session, uninterrupted
+from rundrill.session import Session, require_room, uninterrupted
 from rundrill.workplace import Workplace
 
 BAD_INPUT = 2
 WALL_S = 150.0
+MAX_COMPRESSION = 1000.0
 SERVICE = Path("runbooks/payment-service/service.yaml")
 EPILOG = """\
 exit codes: 0 held, 1 broken, 2 bad input, 3 invalid (nothing was learned), 4 aborted,
@@ -70,6 +73,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
     inputs = read_inputs(options.experiment)
     # Everything the drill needs is checked before anything is started.
     make_plan(inputs, target="local", compression=options.compress, wall_s=options.wall)
+    require_room(options.runs)
     kubectl = find_kubectl()
     workplace = Workplace()
     with workplace.lock():
@@ -110,6 +114,8 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
             if up is None:
                 with uninterrupted():
                     local.down()
+                    # A cluster that is gone took its fault with it.
+                    workplace.recover(local, clock=clock, say=_say)
     console.summary(judged, session.folder / "report.html")
     return judged.outcome.exit_code
 
@@ -118,9 +124,11 @@ def _drill(session: Session, path: Path) -> Verdict:
     session.open()
     try:
         experiment.run(session, path)
-    except KeyboardInterrupt:
-        session.drill.abort("interrupted")
+    except KeyboardInterrupt as interrupt:
+        session.drill.abort(str(interrupt) or "Ctrl-C")
     finally:
+        # From here on everything is on its way down; a second Ctrl-C has nothing to add.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         judged = session.conclude()
     return judged
 
@@ -189,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--compress", type=_factor, help="divide the stated durations by this")
     run.add_argument(
         "--wall",
-        type=float,
+        type=_seconds,
         default=WALL_S,
         metavar="SECONDS",
         help="choose the compression for this much wall time (default: %(default)g)",
@@ -208,15 +216,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def _factor(text: str) -> float:
     factor = float(text)
-    if not factor >= 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    if not 1 <= factor <= MAX_COMPRESSION:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_COMPRESSION:g}")
     return factor
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+    return seconds
+
+
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """A reader that has gone away (`| head`) stops the telling, not the drill."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)

@@ -165,8 +165,8 @@ class Drill:
         # An alert without data is silent too.
         broken += tuple(
             f"{alert} is blind: no samples of {metric}"
-            for alert in self._plan.expected_alerts
-            for metric in sorted(self._unseen(alert))
+            for alert, metrics in self._unseen().items()
+            for metric in sorted(metrics)
         )
         window_s = self.now() - start
         self._emit(
@@ -199,7 +199,7 @@ class Drill:
         self._entry = entry
         self._injected_at = self.now()
         change = self._fault.inject()
-        self._observer.watch(self._harm)
+        self._observer.watch(self._fault.harm)
         self._emit(FaultInjected(at=self._injected_at, fault=self._plan.fault, change=change))
         try:
             evidence = self._wait(self._fault.landed, "the fault to land", windows.land_budget_s)
@@ -230,7 +230,7 @@ class Drill:
     def _respond(self) -> Outcome:
         steps = [step for step in self._plan.steps if step.kind != "monitoring"]
         self._responder.follow(steps, recovered=lambda: self._recovered_since() is not None)
-        return True, "the procedure was followed to its end"
+        return True, "the responder is through with the procedure"
 
     def _recover(self) -> Outcome:
         assert self._fired_at is not None
@@ -273,8 +273,12 @@ class Drill:
         )
         looks = self._observer.since(start)
         broken = _distinct(
-            reason for look in looks for reason in (*look.broken, *filter(None, [look.harm]))
+            reason
+            for look in looks
+            if look.unmeasured is None
+            for reason in (*look.broken, *filter(None, [look.harm]))
         )
+        unmeasured = _distinct(look.unmeasured for look in looks if look.unmeasured is not None)
         alerts = _distinct(alert for look in looks for alert in look.firing & expected)
         self._emit(
             SoakJudged(
@@ -283,10 +287,11 @@ class Drill:
                 evaluations=len(looks),
                 broken=broken,
                 alerts=alerts,
+                unmeasured=unmeasured,
             )
         )
-        if broken or alerts or not looks:
-            return False, "; ".join([*broken, *alerts]) or "nothing was evaluated"
+        if broken or alerts or unmeasured or not looks:
+            return False, "; ".join([*broken, *alerts, *unmeasured]) or "nothing was evaluated"
         return True, f"nothing came back in {window_s:.0f} s"
 
     def _undo(self, entry: UndoEntry) -> Outcome:
@@ -302,6 +307,7 @@ class Drill:
                 clock=self._clock,
             )
             left = differences(self._snapshot, self._take_snapshot())
+            evidence = f"{evidence}; {len(self._snapshot)} declared objects were compared"
             self._journal.remove(entry)
             self._entry = None
             undone = True
@@ -321,6 +327,9 @@ class Drill:
         try:
             with self._failing_as_event(phase):
                 passed, why = body()
+                if not passed:
+                    # A cluster that is gone is no answer about the runbook.
+                    self._take_snapshot()
         except _StopDrillError as stop:
             why = str(stop)
         finally:
@@ -334,7 +343,7 @@ class Drill:
         try:
             yield
         except self._abort_on as interrupt:
-            self.abort(type(interrupt).__name__)
+            self.abort(str(interrupt) or "Ctrl-C")
             raise
         except _StopDrillError:
             raise
@@ -375,16 +384,11 @@ class Drill:
             since = look.at
         return since
 
-    def _harm(self) -> str | None:
-        try:
-            return self._fault.harm()
-        except ClusterError as error:
-            return f"unknown: {error}"  # no data never passes
-
     def _take_snapshot(self) -> Snapshot:
         return {
-            name: self._cluster.find_object(*name.split("/"))
-            for name in self._plan.blast_radius.objects
+            name: item
+            for namespace in self._plan.blast_radius.namespaces
+            for name, item in self._cluster.declared(namespace).items()
         }
 
 

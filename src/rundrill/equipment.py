@@ -30,14 +30,14 @@ class Responder(Protocol):
 class Objects(Protocol):
     """What the engine asks of the cluster itself."""
 
-    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None: ...
+    def declared(self, namespace: str) -> Mapping[str, Mapping[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
     """What a drill works with.
 
-    `instruments` gives what stopped each of them, None while well; `unseen` the metrics that an
+    `instruments` gives what stopped each of them, None while well; `unseen` the metrics that each
     alert needs and that nothing has told so far.
     """
 
@@ -47,5 +47,5 @@ class Equipment:
     observer: Observer
     load: Load
     instruments: Callable[[], Mapping[str, BaseException | None]]
-    unseen: Callable[[str], frozenset[str]]
+    unseen: Callable[[], Mapping[str, frozenset[str]]]
     journal: UndoJournal

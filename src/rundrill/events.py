@@ -186,12 +186,15 @@ class CommandRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSkipped:
+    """`needless` when the service had recovered; otherwise the step is missing from the proof."""
+
     at: float
     procedure: str
     number: int
     line: int
     text: str
     why: str
+    needless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +221,8 @@ class SoakJudged:
     evaluations: int
     broken: tuple[str, ...]
     alerts: tuple[str, ...]
+    unmeasured: tuple[str, ...] = ()
+    """Why some look could not tell; then nothing is proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from chaoslib.types import Strategy
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.engine import Drill
-from rundrill.errors import ExperimentError, RundrillError, TargetError
+from rundrill.errors import ExperimentError, MachineError, RundrillError, TargetError
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.model import Outcome
 from rundrill.report import Console
@@ -50,7 +50,7 @@ def run(session: Session, path: Path) -> None:
     """
     _stage.session = session
     logger = logging.getLogger("chaostoolkit")
-    handler = logging.FileHandler(session.folder / "chaostoolkit.log", encoding="utf-8")
+    handler = _Log(session.folder / "chaostoolkit.log", encoding="utf-8")
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(logging.INFO)
@@ -60,12 +60,29 @@ def run(session: Session, path: Path) -> None:
             settings={"runtime": {"rollbacks": {"strategy": "always"}}},
             strategy=Strategy.DEFAULT,
         )
-        text = json.dumps(journal, indent=2, default=str)
-        (session.folder / "journal.json").write_text(text, encoding="utf-8")
+        _keep(session.folder / "journal.json", json.dumps(journal, indent=2, default=str))
     finally:
         _stage.session = None
         logger.removeHandler(handler)
         handler.close()
+
+
+class _Log(logging.FileHandler):
+    """On a full disk the drill has one message to give, not a traceback for each line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """The event log keeps its own failure."""
+
+
+def _keep(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MachineError(
+            f"the journal cannot be written: {error.strerror}",
+            path=path,
+            fix="make room; the fault was undone, and nothing of this run counts",
+        ) from error
 
 
 def drill() -> Drill:

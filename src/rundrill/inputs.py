@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rundrill.detection import RuleSet, load_rules
+from rundrill.base.clock import MonotonicClock
+from rundrill.detection import Detector, RuleSet, load_rules
 from rundrill.errors import ExperimentError
 from rundrill.faults import FAULTS
 from rundrill.model import Bindings, Plan, Runbook
@@ -47,7 +48,7 @@ def read_inputs(experiment_path: Path) -> Inputs:
 
 def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s: float) -> Plan:
     """Raises a `RundrillError` when the parts do not fit together."""
-    return build_plan(
+    plan = build_plan(
         experiment=inputs.experiment,
         runbook=inputs.runbook,
         bindings=inputs.bindings,
@@ -57,3 +58,13 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
         compression=compression,
         wall_s=wall_s,
     )
+    # Whether the rules work at this compression is the detector's own knowledge.
+    Detector(
+        inputs.rules,
+        tuple,
+        clock=MonotonicClock(),
+        compression=plan.compression,
+        on_change=lambda _change: None,
+        on_scrape_failure=lambda _failure: None,
+    )
+    return plan

@@ -180,12 +180,13 @@ class LoadProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlastRadius:
-    """What a drill may touch. The responder stops at anything else."""
+    """What a drill may touch. The responder stops at anything else.
+
+    All that somebody declares in the namespaces is compared with its snapshot after the undo.
+    """
 
     namespaces: tuple[str, ...]
     verbs: tuple[str, ...]
-    objects: tuple[str, ...]
-    """`kind/namespace/name` of what is compared with its snapshot after the undo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

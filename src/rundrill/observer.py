@@ -14,8 +14,11 @@ from rundrill.base.clock import Clock
 from rundrill.bounds import holds, shown
 from rundrill.events import Event, LoadSampled, SteadyStateSampled
 from rundrill.model import SteadyStateBound
+from rundrill.target.cluster import ClusterError
 
 INTERVAL_S = 1.0
+STALE_S = 3.0
+"""An evaluation that is older tells nothing about now."""
 
 
 class Alert(Protocol):
@@ -30,6 +33,8 @@ class Detection(Protocol):
 
     def query(self, expr: str) -> Sequence[tuple[Mapping[str, str], float]]: ...
     def alerts(self) -> Mapping[str, Alert]: ...
+    @property
+    def last_evaluation(self) -> float | None: ...
 
 
 class LoadSamples(Protocol):
@@ -42,7 +47,8 @@ class LoadSamples(Protocol):
 class Look:
     """One evaluation: the steady state, and which alerts were firing at that moment.
 
-    `harm` says what of the fault is still there, after it was made.
+    `harm` says what of the fault is still there, after it was made; `unmeasured` why this look
+    could not tell.
     """
 
     at: float
@@ -51,6 +57,7 @@ class Look:
     no_data: tuple[str, ...]
     firing: frozenset[str]
     harm: str | None
+    unmeasured: str | None = None
 
 
 class Observer:
@@ -103,7 +110,13 @@ class Observer:
 
     def look(self) -> Look:
         """One evaluation now."""
-        values = {bound.subject: self._value(bound) for bound in self._bounds}
+        harm, unmeasured = self._look_for_harm()
+        evaluated = self._detection.last_evaluation
+        stale = evaluated is None or self._clock.now() - evaluated > STALE_S
+        if stale:
+            unmeasured = unmeasured or "the detection is behind"
+        # Old numbers are no numbers.
+        values = {b.subject: None if stale else self._value(b) for b in self._bounds}
         broken = tuple(
             f"{bound.subject}: {shown(values[bound.subject], bound.unit)} ({bound.text})"
             for bound in self._bounds
@@ -113,7 +126,6 @@ class Observer:
             name for name, alert in self._detection.alerts().items() if alert.status == "firing"
         )
         at = self._clock.now() - self._started
-        harm = self._harm()
         look = Look(
             at=at,
             holds=not broken,
@@ -121,12 +133,19 @@ class Observer:
             no_data=tuple(name for name, value in values.items() if value is None),
             firing=firing,
             harm=harm,
+            unmeasured=unmeasured,
         )
         self._emit(
             SteadyStateSampled(at=at, values=values, holds=not broken, broken=broken, harm=harm)
         )
         self._looks.append(look)
         return look
+
+    def _look_for_harm(self) -> tuple[str | None, str | None]:
+        try:
+            return self._harm(), None
+        except ClusterError as error:
+            return f"unknown: {error}", str(error)
 
     def _run(self) -> None:
         due = self._clock.now()

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -78,7 +78,9 @@ class Session:
         self._wall_time = wall.isoformat(timespec="seconds")
         name = inputs.experiment.path.stem
         self.run_id = f"{wall:%Y%m%d-%H%M%S}-{name}"
-        self.folder = _run_folder(runs, self.run_id)
+        require_room(runs)
+        self.folder = runs / self.run_id
+        self.folder.mkdir()
         self._file: IO[str] = (self.folder / "events.jsonl").open("w", encoding="utf-8")
         self.log = EventLog(self._file, *listeners)
         self._started = clock.now()
@@ -140,6 +142,7 @@ class Session:
                 self._check_money()
                 self._stop_instruments()
             self.log.emit(DrillEnded(at=self.drill.now()))
+            lost = self._events_lost()
             self._file.close()
             self._verdict = verdict.judge(self.log.events)
             if self.log.failure is not None:
@@ -148,8 +151,23 @@ class Session:
                     path=self.folder,
                     fix="make room; the fault was undone, and nothing of this run counts",
                 )
+            if lost:
+                raise MachineError(
+                    "the events of this run are gone: the file was deleted or replaced",
+                    path=self.folder / "events.jsonl",
+                    fix="the fault was undone; run the drill again, nothing of this run counts",
+                )
             report.write(self.folder, self.log.events, self._verdict)
         return self._verdict
+
+    def _events_lost(self) -> bool:
+        """A verdict without the file that it can be recomputed from is worth nothing."""
+        try:
+            return not os.path.samestat(
+                (self.folder / "events.jsonl").stat(), os.fstat(self._file.fileno())
+            )
+        except OSError:
+            return True
 
     def _make_drill(self) -> Drill:
         responder = AutoResponder(
@@ -173,7 +191,9 @@ class Session:
                 observer=self._observer,
                 load=self._load,
                 instruments=self._instrument_failures,
-                unseen=self._detector.unseen_metrics,
+                unseen=lambda: {
+                    name: self._detector.unseen_metrics(name) for name in self._inputs.rules.alerts
+                },
                 journal=self._journal,
             ),
             emit=self.log.emit,
@@ -261,22 +281,21 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run_folder(runs: Path, run_id: str) -> Path:
-    folder = runs / run_id
+def require_room(runs: Path) -> None:
+    """Raises `MachineError` when no run folder can be made there, or it could not be filled."""
     try:
-        folder.mkdir(parents=True)
-        free = shutil.disk_usage(folder).free
+        runs.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(runs).free
     except OSError as error:
         raise MachineError(
-            f"the run folder cannot be made: {error.strerror}", path=folder, fix="see --runs"
+            f"run folders cannot be made here: {error.strerror}", path=runs, fix="see --runs"
         ) from error
-    if free < FREE_BYTES:
-        with suppress(OSError):
-            folder.rmdir()
+    if free < FREE_BYTES or not os.access(runs, os.W_OK):
         raise MachineError(
-            f"{free // 1024**2} MiB are free", path=runs, fix="make room, or use --runs"
+            f"{free // 1024**2} MiB are free" if free < FREE_BYTES else "cannot be written to",
+            path=runs,
+            fix="make room, or use --runs",
         )
-    return folder
 
 
 def _kubectl_version(kubectl: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from localcluster.api import protobuf
 from localcluster.objects import ApiError, KubeObject
 from localcluster.status import bad_request
 
@@ -96,19 +97,14 @@ def wanted_form(request: web.Request) -> str:
 
 
 async def read_json(request: web.Request, *, also: Sequence[str] = ()) -> Any:
-    """The body as JSON; None when it is empty. 400, 413 or 415 Status otherwise.
+    """The body as JSON, or as JSON would have it when it is protobuf; None when it is empty.
+
+    400, 413 or 415 Status otherwise.
 
     `also` names content types accepted beside application/json.
     """
     declared = request.headers.get("Content-Type", "application/json")
     kind = declared.partition(";")[0].strip().lower()
-    if kind == _PROTOBUF:
-        raise ApiError(
-            415,
-            "UnsupportedMediaType",
-            "this server reads JSON alone, and the command sent protobuf: write the object to a "
-            "file and use kubectl apply -f, or kubectl create -f",
-        )
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge as error:
@@ -119,6 +115,8 @@ async def read_json(request: web.Request, *, also: Sequence[str] = ()) -> Any:
         ) from error
     if not raw.strip():
         return None
+    if kind == _PROTOBUF:
+        return protobuf.decode(raw)
     if kind not in ("application/json", *also):
         raise ApiError(
             415,

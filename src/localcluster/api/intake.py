@@ -70,7 +70,12 @@ def decoded(
     400 for wrong types and, with fieldValidation=Strict, unknown fields (422 in a patch, which
     the caller passes for the message); 422 for missing ones.
     """
-    result = decode(resource, body)
+    try:
+        result = decode(resource, body)
+    except ApiError as error:
+        if patch is None:
+            raise
+        raise _invalid_patch(patch, error.message) from error
     warnings: list[str] = []
     if result.unknown:
         mode = request.query.get("fieldValidation") or "Warn"
@@ -91,6 +96,10 @@ def _unknown(resource: Resource, paths: Sequence[str], patch: Any) -> ApiError:
     told = unknown_fields(paths)
     if patch is None:
         return bad_request(unhandled(resource, told))
+    return _invalid_patch(patch, told)
+
+
+def _invalid_patch(patch: Any, told: str) -> ApiError:
     message = f"Invalid value: {dump(patch).decode()}: {told}"
     cause = {"reason": "FieldValueInvalid", "message": message, "field": "patch"}
     return ApiError(

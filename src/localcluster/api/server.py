@@ -23,6 +23,7 @@ from localcluster.api.deleting import delete, delete_collection, evict
 from localcluster.api.exec import execute
 from localcluster.api.logs import logs
 from localcluster.api.metrics import metrics
+from localcluster.api.portforward import portforward
 from localcluster.api.proxy import proxy, session_of
 from localcluster.api.reading import read_list, read_one
 from localcluster.api.scale import scale
@@ -156,15 +157,6 @@ def _not_allowed() -> ApiError:
     )
 
 
-async def _no_port_forward(_request: web.Request, _api: Api, target: Target) -> web.StreamResponse:
-    raise ApiError(
-        501,
-        "NotImplemented",
-        "this cluster does not forward ports yet: its pods listen on loopback addresses, so use "
-        f"the pod's IP (kubectl get pod {target.name} -o wide) or kubectl get --raw with /proxy/",
-    )
-
-
 _OBJECT: Final[Mapping[str, Handler]] = {
     "DELETE": delete,
     "GET": read_one,
@@ -180,7 +172,7 @@ _SUBRESOURCES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "eviction": {"POST": evict},
     "exec": {"GET": execute, "POST": execute},
     "log": {"GET": logs},
-    "portforward": {"GET": _no_port_forward, "POST": _no_port_forward},
+    "portforward": {"GET": portforward, "POST": portforward},
     "proxy": {"GET": proxy},
     "scale": {"GET": scale, "PATCH": scale, "PUT": scale},
     "status": {"GET": read_one, "PATCH": patch, "PUT": update},

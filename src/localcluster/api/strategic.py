@@ -76,6 +76,7 @@ class StrategicMerge:
             if key not in patch and stored is None:
                 continue
             stored = stored if isinstance(stored, list) else []
+            _check_order(patch.get(key), order, _merge_key(field))
             merged = (
                 self._value(list(stored), patch.pop(key), schema, key)
                 if key in patch
@@ -130,6 +131,19 @@ def _retain_keys(original: KubeObject, patch: KubeObject) -> None:
         )
     for key in [key for key in original if key not in retained]:
         del original[key]
+
+
+def _check_order(patch: Any, order: Sequence[Any], key: str | None) -> None:
+    """The entries that a patch has must stand in the order it asks for; 400."""
+    wanted = iter(order)
+    for entry in patch or ():
+        if isinstance(entry, dict) and _DIRECTIVE in entry:
+            continue
+        if not any(_identity(other, key) == _identity(entry, key) for other in wanted):
+            raise bad_request(
+                f"The order in patch list:\n{patch}\n "
+                f"doesn't match $setElementOrder list:\n{order}\n"
+            )
 
 
 def _delete_primitives(original: KubeObject, key: str, unwanted: Any) -> None:

@@ -93,7 +93,7 @@ class Revisions:
                 },
                 "spec": {
                     "replicas": size,
-                    "minReadySeconds": deployment["spec"].get("minReadySeconds", 0),
+                    **_min_ready(deployment),
                     "selector": selector,
                     "template": template,
                 },
@@ -121,11 +121,12 @@ class Revisions:
                 history = [part for part in [annotations.get(rollout.HISTORY)] if part]
                 annotations[rollout.HISTORY] = ",".join([*history, str(before)])
             annotations[rollout.REVISION] = str(number)
-        min_ready = self.deployment["spec"].get("minReadySeconds", 0)
+        min_ready = _min_ready(self.deployment)
 
         def change(obj: KubeObject) -> None:
             obj["metadata"]["annotations"] = annotations
-            obj["spec"]["minReadySeconds"] = min_ready
+            obj["spec"].pop("minReadySeconds", None)
+            obj["spec"].update(min_ready)
 
         self._change_set(meta["name"], change)
         current = max(before, number)
@@ -213,3 +214,9 @@ class Revisions:
         )
         if changed is not None:
             self.deployment = changed
+
+
+def _min_ready(deployment: KubeObject) -> KubeObject:
+    """Its `minReadySeconds`, which is left out when it is zero."""
+    seconds = deployment["spec"].get("minReadySeconds")
+    return {"minReadySeconds": seconds} if seconds else {}

@@ -1,41 +1,116 @@
-"""One TCP listener that passes each connection on to an address chosen at that moment."""
+"""One TCP listener that passes each connection on to an endpoint chosen at that moment."""
 
 import asyncio
 import contextlib
+import random
 import socket
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-Target = tuple[str, int]
-Choose = Callable[[], Target | None]
+from localcluster.network.connection import Connection, reset_socket
+from localcluster.network.ruling import Endpoint, Ruling
 
-_RESET: Final = struct.pack("ii", 1, 0)
+Endpoints = Callable[[], Sequence[Endpoint]]
+Judge = Callable[[Endpoint], Ruling]
+
 _BACKLOG: Final = 512
+# Linux holds one connection more than the backlog says, other systems up to half as many more.
+_MOST_STOPPERS: Final = 16
 
 
 class Forwarder:
-    """Listens while it is open; a closed one refuses connections, as a Service without pods does.
+    """Closed, it refuses connections, as a Service without pods does; deaf, it never answers.
 
-    Existing connections outlive `close`, as they do on a real cluster; `abort` ends them.
+    Deaf means that the listener's queue is full: the kernel drops the first packet of every new
+    connection, so the caller's `connect` hangs and tries again as if the network dropped it, and
+    succeeds by itself when the forwarder listens again. The queue is filled by connections of our
+    own, and nothing accepts them.
+
+    Open connections outlive `close`, as they do on a real cluster; `abort` ends them.
     """
 
-    def __init__(self, address: str, port: int, choose: Choose) -> None:
+    def __init__(self, address: str, port: int, endpoints: Endpoints, judge: Judge) -> None:
         self.address = address
         self.port = port
-        self._choose = choose
+        self._endpoints = endpoints
+        self._judge = judge
         self._socket: socket.socket | None = None
-        self._halves: set[_Half] = set()
+        self._stoppers: list[socket.socket] = []
+        self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def is_open(self) -> bool:
-        return self._socket is not None
+        return self._socket is not None and not self._stoppers
+
+    @property
+    def is_deaf(self) -> bool:
+        return bool(self._stoppers)
 
     def open(self) -> None:
         """Binds and listens at once; raises `OSError` (a port below 1024 without the right)."""
+        if self._stoppers:
+            self._hear_again()
         if self._socket is not None:
             return
+        self._socket = self._bound()
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
+
+    def deafen(self) -> None:
+        """From now on no new connection is answered; raises `OSError` as `open` does."""
+        self.open()
+        assert self._socket is not None
+        if self._stoppers:
+            return
+        # Who is in the queue has connected already, so it must not be the one that is dropped.
+        self._accept(self._socket)
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.listen(0)
+        for _ in range(_MOST_STOPPERS):
+            stopper = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            stopper.setblocking(False)
+            # On loopback a connection is made at once, or the queue is full.
+            stopper.connect_ex((self.address, self.port))
+            try:
+                stopper.getpeername()
+            except OSError:
+                stopper.close()
+                break
+            self._stoppers.append(stopper)
+
+    def close(self) -> None:
+        for stopper in self._stoppers:
+            stopper.close()
+        self._stoppers.clear()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def rule_again(self) -> None:
+        """The rulings may have changed: open connections follow."""
+        rulings: dict[Endpoint, Ruling] = {}
+        for connection in list(self._connections):
+            endpoint = connection.endpoint
+            if endpoint not in rulings:
+                rulings[endpoint] = self._judge(endpoint)
+            connection.follow(rulings[endpoint])
+
+    def abort(self) -> None:
+        """Closes, and resets every connection."""
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        for connection in list(self._connections):
+            connection.reset()
+
+    async def ended(self) -> None:
+        """Returns when the last connection is gone."""
+        # Their last callbacks run in the next turns of the loop.
+        while self._connections or self._tasks:  # noqa: ASYNC110 - turns are what is waited for
+            await asyncio.sleep(0)
+
+    def _bound(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,28 +120,26 @@ class Forwarder:
         except OSError:
             sock.close()
             raise
-        self._socket = sock
-        asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+        return sock
 
-    def close(self) -> None:
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
-            self._socket = None
-
-    def abort(self) -> None:
-        """Closes, and resets every connection."""
-        self.close()
-        for task in self._tasks:
-            task.cancel()
-        for half in list(self._halves):
-            half.reset()
-
-    async def ended(self) -> None:
-        """Returns when the last connection is gone."""
-        # Their last callbacks run in the next turns of the loop.
-        while self._halves or self._tasks:  # noqa: ASYNC110 - turns are what is waited for
-            await asyncio.sleep(0)
+    def _hear_again(self) -> None:
+        assert self._socket is not None
+        self._socket.listen(_BACKLOG)
+        # A reset stopper is still in the queue; accepting it tells nothing but its address.
+        own = {stopper.getsockname() for stopper in self._stoppers}
+        queued = []
+        with contextlib.suppress(OSError):
+            while True:
+                queued.append(self._socket.accept())
+        for stopper in self._stoppers:
+            stopper.close()
+        self._stoppers.clear()
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
+        for sock, peer in queued:
+            if peer in own:
+                sock.close()
+            else:
+                self._take(sock)
 
     def _accept(self, listener: socket.socket) -> None:
         # A burst is taken in one turn, but not so long that nothing else runs.
@@ -75,119 +148,29 @@ class Forwarder:
                 sock, _peer = listener.accept()
             except OSError:
                 return
-            sock.setblocking(False)
-            loop = asyncio.get_running_loop()
-            task = loop.create_task(self._serve(sock))
-            # The loop keeps only weak references to tasks.
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._take(sock)
 
-    async def _serve(self, sock: socket.socket) -> None:
-        target = self._choose()
-        if target is None:
-            _reset_socket(sock)
+    def _take(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        endpoints = self._endpoints()
+        if not endpoints:
+            reset_socket(sock)
             return
-        loop = asyncio.get_running_loop()
-        downstream = _Half(self._halves)
-        upstream = _Half(self._halves, downstream)
-        try:
-            await loop.create_connection(lambda: upstream, *target)
-        except OSError:
-            _reset_socket(sock)
+        # At random, as kube-proxy's iptables mode does.
+        endpoint = random.choice(endpoints)  # noqa: S311 - no secret in it
+        ruling = self._judge(endpoint)
+        ratio = ruling.faults.reset_ratio
+        if ratio and random.random() < ratio:  # noqa: S311 - likewise
+            reset_socket(sock)
             return
-        except asyncio.CancelledError:
-            _reset_socket(sock)
-            raise
-        downstream.peer = upstream
-        try:
-            await loop.connect_accepted_socket(lambda: downstream, sock)
-        except OSError:
-            upstream.reset()
+        connection = Connection(endpoint, ruling, self._connections.discard)
+        self._connections.add(connection)
+        task = asyncio.get_running_loop().create_task(connection.serve(sock))
+        # The loop keeps only weak references to tasks.
+        self._tasks.add(task)
 
+        def done(ended: asyncio.Task[None]) -> None:
+            self._tasks.discard(ended)
+            connection.served(sock)
 
-class _Half(asyncio.Protocol):
-    """One side of a connection; what it receives goes to the other side. `living` are all."""
-
-    def __init__(self, living: "set[_Half]", peer: "_Half | None" = None) -> None:
-        self.peer = peer
-        self._living = living
-        self._transport: asyncio.Transport | None = None
-        self._early: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._living.add(self)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for data in self._early:
-            transport.write(data)
-        self._early.clear()
-
-    def data_received(self, data: bytes) -> None:
-        if self.peer is not None:
-            self.peer.send(data)
-
-    def eof_received(self) -> bool:
-        """Half-closes the other side and keeps this one open for its answer."""
-        if self.peer is not None:
-            self.peer.finish()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._living.discard(self)
-        peer, self.peer = self.peer, None
-        if peer is not None:
-            if exc is not None:
-                peer.reset()
-            else:
-                peer.end()
-
-    def pause_writing(self) -> None:
-        if self.peer is not None:
-            self.peer.hold(paused=True)
-
-    def resume_writing(self) -> None:
-        if self.peer is not None:
-            self.peer.hold(paused=False)
-
-    def send(self, data: bytes) -> None:
-        if self._transport is None:
-            self._early.append(data)
-        else:
-            self._transport.write(data)
-
-    def finish(self) -> None:
-        if self._transport is not None and self._transport.can_write_eof():
-            with contextlib.suppress(OSError, RuntimeError):
-                self._transport.write_eof()
-
-    def end(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def hold(self, *, paused: bool) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        with contextlib.suppress(RuntimeError):
-            if paused:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
-
-    def reset(self) -> None:
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._transport.abort()
-
-
-def _reset_socket(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    sock.close()
+        task.add_done_callback(done)

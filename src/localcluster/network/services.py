@@ -1,16 +1,17 @@
 """Services as listeners: on each clusterIP for the host itself, and on one address an edge."""
 
 import logging
-import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from localcluster import kinds
 from localcluster.interfaces import Registry
 from localcluster.network.addresses import Block
-from localcluster.network.forward import Forwarder, Target
+from localcluster.network.forward import Forwarder
+from localcluster.network.judge import Judge, Unread
 from localcluster.network.names import Destination
+from localcluster.network.ruling import Endpoint, Ruling
 from localcluster.objects import KubeObject, WatchEvent
 
 _LOG: Final = logging.getLogger(__name__)
@@ -36,31 +37,28 @@ class Edge:
     forwarders: dict[int, Forwarder] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Backend:
-    """Where a listening port leads: ready pods, with the pod's name to tell them apart."""
-
-    targets: list[tuple[str, Target]] = field(default_factory=list)
-
-    def choose(self, host: str) -> Target | None:
-        fitting = [target for name, target in self.targets if not host or name == host]
-        # At random, as kube-proxy's iptables mode does.
-        return random.choice(fitting) if fitting else None  # noqa: S311 - no secret in it
-
-
 class ServiceNetwork:
     """Follows Services and Endpoints; opens a listener where there is someone to answer."""
 
-    def __init__(self, registry: Registry, block: Block, on_problem: Problem) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        block: Block,
+        on_problem: Problem,
+        on_unread: Unread = lambda _obj, _problem: None,
+    ) -> None:
         self._registry = registry
         self._block = block
         self._on_problem = on_problem
         self._edges: dict[tuple[str, Destination], Edge] = {}
         self._cluster: dict[ServiceKey, Edge] = {}
-        self._backends: dict[ServiceKey, dict[int, _Backend]] = {}
+        self._backends: dict[ServiceKey, dict[int, list[Endpoint]]] = {}
+        self._judge = Judge(registry, self._rulings_changed, on_unread)
         self._complained: set[tuple[ServiceKey, int]] = set()
 
     def start(self) -> None:
+        # Its subscriptions come first: a Service's listeners are opened as its annotations say.
+        self._judge.start()
         self._registry.subscribe(kinds.SERVICES, self._changed)
         self._registry.subscribe(kinds.ENDPOINTS, self._changed)
 
@@ -83,6 +81,7 @@ class ServiceNetwork:
             address = self._block.edges.take(key)
             found = Edge(source=pod_uid, destination=destination, address=address)
             self._edges[key] = found
+            self._judge.keep(pod_uid)
             self._apply(found)
         return found
 
@@ -99,6 +98,11 @@ class ServiceNetwork:
             key = (pod_uid, edge.destination)
             del self._edges[key]
             self._block.edges.release(key)
+        self._judge.forget(pod_uid)
+
+    def _rulings_changed(self, pod_uid: str | None) -> None:
+        for edge in [*self.edges(pod_uid), *(self._cluster.values() if pod_uid is None else ())]:
+            self._apply(edge)
 
     def _changed(self, event: WatchEvent) -> None:
         meta = event.object["metadata"]
@@ -138,43 +142,43 @@ class ServiceNetwork:
         destination = edge.destination
         key = (destination.namespace, destination.service)
         backends = self._backends.get(key, {})
-        for port in [port for port in edge.forwarders if port not in backends]:
-            edge.forwarders.pop(port).close()
-        for port, backend in backends.items():
-            forwarder = edge.forwarders.get(port)
-            if forwarder is None:
-                forwarder = Forwarder(
-                    edge.address, port, self._chooser(key, port, destination.host)
-                )
-                edge.forwarders[port] = forwarder
-            if backend.choose(destination.host) is None:
+        for port in backends.keys() - edge.forwarders.keys():
+            edge.forwarders[port] = self._forwarder(edge, key, port)
+        for port, forwarder in edge.forwarders.items():
+            endpoints = self._endpoints(key, port, destination.host)
+            if not endpoints:
                 forwarder.close()
             else:
-                self._open(forwarder, key)
+                deaf = all(
+                    self._judge.rule(edge.source, key, endpoint).drops_new for endpoint in endpoints
+                )
+                self._listen(forwarder, key, port, deaf=deaf)
+            forwarder.rule_again()
 
-    def _chooser(self, key: ServiceKey, port: int, host: str) -> Callable[[], Target | None]:
-        def choose() -> Target | None:
-            backend = self._backends.get(key, {}).get(port)
-            return None if backend is None else backend.choose(host)
+    def _forwarder(self, edge: Edge, key: ServiceKey, port: int) -> Forwarder:
+        def endpoints() -> Sequence[Endpoint]:
+            return self._endpoints(key, port, edge.destination.host)
 
-        return choose
+        def judge(endpoint: Endpoint) -> Ruling:
+            return self._judge.rule(edge.source, key, endpoint)
 
-    def _open(self, forwarder: Forwarder, key: ServiceKey) -> None:
-        wanted = forwarder.port
+        return Forwarder(edge.address, port, endpoints, judge)
+
+    def _endpoints(self, key: ServiceKey, port: int, host: str) -> Sequence[Endpoint]:
+        ready = self._backends.get(key, {}).get(port, ())
+        return [endpoint for endpoint in ready if not host or endpoint.pod == host]
+
+    def _listen(self, forwarder: Forwarder, key: ServiceKey, wanted: int, *, deaf: bool) -> None:
+        listen = forwarder.deafen if deaf else forwarder.open
         try:
-            forwarder.open()
-        except PermissionError:
-            # A port below 1024 without root: the Service is to be had, if at another port.
-            forwarder.port = wanted + UNPRIVILEGED_OFFSET
-            self._try_open(forwarder, key)
-            problem = f"needs root: listening on port {forwarder.port} instead"
-            self._complain(key, wanted, problem, forwarder.port)
-        except OSError as error:
-            self._complain(key, wanted, f"cannot be listened on: {error.strerror}")
-
-    def _try_open(self, forwarder: Forwarder, key: ServiceKey) -> None:
-        try:
-            forwarder.open()
+            try:
+                listen()
+            except PermissionError:
+                # A port below 1024 without root: the Service is to be had, if at another port.
+                forwarder.port = wanted + UNPRIVILEGED_OFFSET
+                listen()
+                problem = f"needs root: listening on port {forwarder.port} instead"
+                self._complain(key, wanted, problem, forwarder.port)
         except OSError as error:
             self._complain(key, forwarder.port, f"cannot be listened on: {error.strerror}")
 
@@ -193,34 +197,40 @@ def _abort(edge: Edge) -> None:
     edge.forwarders.clear()
 
 
-def _backends(service: KubeObject, endpoints: KubeObject | None) -> dict[int, _Backend]:
-    """Listening port to its ready targets.
+def _backends(service: KubeObject, endpoints: KubeObject | None) -> dict[int, list[Endpoint]]:
+    """Listening port to its ready endpoints.
 
     A headless Service gives the pods' own addresses on a real cluster, so callers use the pods'
     ports; they are listened on besides the Service's.
     """
     spec = service.get("spec", {})
     headless = spec.get("clusterIP") == "None"
-    ready = _ready_targets(endpoints)
-    backends: dict[int, _Backend] = {}
+    ready = _ready(endpoints)
+    backends: dict[int, list[Endpoint]] = {}
     for port in spec.get("ports") or ():
         if port.get("protocol", "TCP") != "TCP":
             continue
         targets = ready.get(port.get("name", ""), [])
         listens = {int(port["port"])}
         if headless:
-            listens |= {target[1] for _, target in targets}
+            listens |= {endpoint.port for endpoint in targets}
         for number in listens:
-            backends.setdefault(number, _Backend()).targets.extend(targets)
+            backends.setdefault(number, []).extend(targets)
     return backends
 
 
-def _ready_targets(endpoints: KubeObject | None) -> Mapping[str, list[tuple[str, Target]]]:
-    found: dict[str, list[tuple[str, Target]]] = {}
+def _ready(endpoints: KubeObject | None) -> Mapping[str, list[Endpoint]]:
+    """By the port's name."""
+    found: dict[str, list[Endpoint]] = {}
     for subset in (endpoints or {}).get("subsets") or ():
         for port in subset.get("ports") or ():
             for address in subset.get("addresses") or ():
-                name = (address.get("targetRef") or {}).get("name", "")
-                target = (str(address["ip"]), int(port["port"]))
-                found.setdefault(port.get("name", ""), []).append((name, target))
+                target = address.get("targetRef") or {}
+                endpoint = Endpoint(
+                    namespace=target.get("namespace") or (endpoints or {})["metadata"]["namespace"],
+                    pod=target.get("name", ""),
+                    address=str(address["ip"]),
+                    port=int(port["port"]),
+                )
+                found.setdefault(port.get("name", ""), []).append(endpoint)
     return found

@@ -17,6 +17,7 @@ from localcluster.runtime.backoff import INITIAL_S, BackOff, go_duration
 from localcluster.runtime.environment import ConfigError
 from localcluster.runtime.inside import Inside
 from localcluster.runtime.logs import LogFile, older
+from localcluster.runtime.memory_groups import CGROUP, POLLER, MemoryGroup
 from localcluster.runtime.meter import Metered
 from localcluster.runtime.pod_status import ContainerView
 from localcluster.runtime.process import Child
@@ -28,6 +29,8 @@ from localcluster.schema.quantity import parse_quantity
 _OOM_EXIT: Final = 137
 _START_ERROR_EXIT: Final = 128
 _DRAIN_S: Final = 0.5
+_DISCARD_EVERY_S: Final = 0.05
+_DISCARD_TRIES: Final = 100
 _RETRY_CONFIG_S: Final = 10.0
 _ERROR_SHOWN_S: Final = 1.0
 
@@ -173,6 +176,7 @@ class Container:
             launch, streams = self._prepare_run(inside)
         except (OSError, ImageProblem) as error:
             return self._failed_start(error, started_at)
+        inside.group = self._memory_group()
         try:
             self._show(Running(started_at=started_at))
             failed = await inside.run_steps(launch, streams, self._remember)
@@ -205,6 +209,7 @@ class Container:
         return launch, (self.log.pipe("stdout"), self.log.pipe("stderr"))
 
     def _failed_start(self, error: Exception, started_at: str) -> Terminated:
+        self._leave_group()
         if isinstance(error, ImageProblem):
             end = self._end_state(1, "Error", started_at, "")
         else:
@@ -222,23 +227,65 @@ class Container:
     # While it runs
 
     def _meter(self, child: Child) -> None:
-        limit = ((self.spec.get("resources") or {}).get("limits") or {}).get("memory")
+        group = self.inside.group if self.inside else None
         self.metered = Metered(
             pid=child.pid,
-            limit_bytes=None if limit is None else int(parse_quantity(str(limit))),
-            on_exceeded=lambda used: self._exceeded(child, used, str(limit)),
+            limit_bytes=self._limit_bytes,
+            on_exceeded=lambda used: self._exceeded(child, used),
+            # It may have ended already, and then nothing is left to enforce.
+            enforced_elsewhere=group is not None and group.holds(child.pid),
         )
         self.sandbox.node.meter.add(self.metered)
 
-    def _exceeded(self, child: Child, used: int, limit: str) -> None:
+    @property
+    def _limit(self) -> str | None:
+        limit = ((self.spec.get("resources") or {}).get("limits") or {}).get("memory")
+        return None if limit is None else str(limit)
+
+    @property
+    def _limit_bytes(self) -> int | None:
+        return None if self._limit is None else int(parse_quantity(self._limit))
+
+    def _memory_group(self) -> MemoryGroup | None:
+        """For this run; None when no limit is set or the meter must enforce it."""
+        groups, limit = self.sandbox.node.memory_groups, self._limit_bytes
+        if groups is None or limit is None:
+            return None
+        return groups.create(f"{self.sandbox.uid}.{self.name}.{self._starts}", limit)
+
+    def _leave_group(self) -> None:
+        """Counts the kernel's kills, ends what is left inside and removes the group."""
+        group = self.inside.group if self.inside else None
+        if self.inside is None or group is None:
+            return
+        self.inside.group = None
+        if group.kills:
+            self._oom = True
+            self.event(
+                "Warning",
+                "OOMKilling",
+                f"Container {self.name} reached its memory limit of {self._limit}: killed"
+                f" ({CGROUP})",
+            )
+        groups = self.sandbox.node.memory_groups
+        loop = asyncio.get_running_loop()
+
+        def discard(tries: int) -> None:
+            # What is left at the end goes with the cluster's own group.
+            if groups is not None and not groups.discard(group) and tries:
+                loop.call_later(_DISCARD_EVERY_S, discard, tries - 1)
+
+        discard(_DISCARD_TRIES)
+
+    def _exceeded(self, child: Child, used: int) -> None:
         if self._oom or child.code is not None:
             return
         self._oom = True
         self.event(
             "Warning",
             "OOMKilling",
-            f"Container {self.name} used {used // 1024}Ki, above its memory limit of {limit}:"
-            " killed (enforced by poller)",
+            f"Container {self.name} used {used // 1024}Ki, above its memory limit of {self._limit}:"
+            f" killed ({POLLER})",
         )
         child.kill_group()
 
@@ -289,13 +336,14 @@ class Container:
         code = await child.wait()
         self.sandbox.node.meter.remove(child.pid)
         self.metered = None
+        self._leave_group()
         if self.inside is not None:
             self.inside.discard()
         # What it wrote last may still be in the pipe.
         if self.log is not None:
             await self.log.drained(_DRAIN_S)
             self.log.close()
-        if self._oom:
+        if self._oom and code != 0:
             end = self._end_state(_OOM_EXIT, "OOMKilled", started_at, "")
         else:
             reason = "Completed" if code == 0 else "Error"

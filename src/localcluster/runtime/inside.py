@@ -10,6 +10,7 @@ from typing import Any
 
 from localcluster.images.image import Image, Launch, Surroundings
 from localcluster.runtime.environment import expand
+from localcluster.runtime.memory_groups import MemoryGroup
 from localcluster.runtime.process import Child, Streams, spawn
 from localcluster.runtime.sandbox import Sandbox
 
@@ -32,6 +33,8 @@ class Inside:
         self._spec = spec
         self._surroundings = surroundings
         self._folder = folder
+        # The run's group, which what is executed in the container enters as well.
+        self.group: MemoryGroup | None = None
 
     def launch(self) -> Launch:
         """Raises `ImageProblem` or `OSError`."""
@@ -74,6 +77,7 @@ class Inside:
             journal=self._sandbox.node.journal,
             streams=streams,
             terminal=terminal,
+            enter=self._enter,
         )
 
     async def execute(self, argv: Sequence[str], timeout_s: float) -> tuple[int, str]:
@@ -105,6 +109,10 @@ class Inside:
         self.image.discard(self._surroundings)
 
     @property
+    def _enter(self) -> Callable[[], None] | None:
+        return None if self.group is None else self.group.enter
+
+    @property
     def _role(self) -> str:
         return f"{self._sandbox.namespace}/{self._sandbox.name}/{self._spec['name']}"
 
@@ -131,4 +139,5 @@ class Inside:
             journal=self._sandbox.node.journal,
             streams=Streams(stdin=stdin, stdout=streams[0], stderr=streams[1]),
             become=launch.become,
+            enter=self._enter,
         )

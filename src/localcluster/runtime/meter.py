@@ -38,11 +38,15 @@ class _Process:
 
 @dataclass(slots=True, kw_only=True)
 class Metered:
-    """One container run under the meter. CPU seconds only ever grow."""
+    """One container run under the meter. CPU seconds only ever grow.
+
+    `enforced_elsewhere`: the kernel holds the limit, so it is not looked at closely here.
+    """
 
     pid: int
     limit_bytes: int | None
     on_exceeded: Callable[[int], None]
+    enforced_elsewhere: bool = False
     memory_bytes: int = 0
     peak_bytes: int = 0
     cpu_s: float = 0.0
@@ -50,6 +54,10 @@ class Metered:
     samples: deque[tuple[float, float]] = field(
         default_factory=lambda: deque(maxlen=_WINDOW_SAMPLES)
     )
+
+    @property
+    def is_enforced_here(self) -> bool:
+        return self.limit_bytes is not None and not self.enforced_elsewhere
 
     @property
     def cores(self) -> float:
@@ -93,7 +101,7 @@ class Meter:
         self._metered.clear()
 
     def _plan(self) -> None:
-        limited = any(each.limit_bytes is not None for each in self._metered.values())
+        limited = any(each.is_enforced_here for each in self._metered.values())
         every = LIMIT_EVERY_S if limited else LIMIT_EVERY_S * _TREE_EVERY
         self._timer = asyncio.get_running_loop().call_later(every, self._tick, limited)
 
@@ -113,14 +121,15 @@ class Meter:
 
     def _is_due(self, metered: Metered) -> bool:
         """A container far from its limit is looked at less often: it has a way to go."""
-        if metered.limit_bytes is None:
+        if metered.limit_bytes is None or metered.enforced_elsewhere:
             return False
         near = metered.memory_bytes > metered.limit_bytes // 2
         return near or self._turn % _FAR_EVERY == 0
 
     def _enforce(self, metered: Metered) -> None:
         metered.peak_bytes = max(metered.peak_bytes, metered.memory_bytes)
-        if metered.limit_bytes is not None and metered.memory_bytes > metered.limit_bytes:
+        limit = metered.limit_bytes if metered.is_enforced_here else None
+        if limit is not None and metered.memory_bytes > limit:
             metered.on_exceeded(metered.memory_bytes)
 
     def _walk(self, metered: Metered) -> None:

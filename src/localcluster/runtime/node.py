@@ -9,6 +9,7 @@ from localcluster.interfaces import Registry
 from localcluster.journal import Journal
 from localcluster.network.addresses import Block
 from localcluster.network.services import ServiceNetwork
+from localcluster.runtime.memory_groups import MemoryGroups
 from localcluster.runtime.meter import Meter
 
 NODE_NAME = "localcluster"
@@ -16,7 +17,10 @@ NODE_NAME = "localcluster"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """`compress` divides the kubelet's own timers (back-off, grace); probes are never divided."""
+    """`compress` divides the kubelet's own timers (back-off, grace); probes are never divided.
+
+    Without `memory_groups` the meter enforces memory limits.
+    """
 
     registry: Registry
     recorder: EventRecorder
@@ -30,3 +34,4 @@ class Node:
     pods_folder: Path
     volumes_folder: Path
     compress: float = 1.0
+    memory_groups: MemoryGroups | None = None

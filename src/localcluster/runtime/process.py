@@ -105,15 +105,19 @@ def spawn(
     streams: Streams,
     terminal: bool = False,
     become: Callable[[], None] | None = None,
+    enter: Callable[[], None] | None = None,
 ) -> Child:
     """Starts `argv` in its own session and writes it to the journal.
 
     `terminal` makes its stdin the controlling terminal; `become` runs in the child before the
-    program and may drop privileges. Raises `OSError` when the program cannot be executed.
+    program and may drop privileges; `enter` runs there before that. Raises `OSError` when the
+    program cannot be executed.
     """
     parent = os.getpid()
 
     def prepare() -> None:
+        if enter is not None:
+            enter()
         if become is not None:
             become()
         if terminal:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from localcluster import status
 from localcluster.objects import KubeObject, Resource
 from localcluster.schema.definitions import Definitions, Schema, definitions, reference
+from localcluster.schema.omitted import is_omitted
 
 _QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _LABEL_SELECTOR: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector"
@@ -95,15 +96,19 @@ class _Walk:
         return _scalar(value, kind, path, owner)
 
     def _struct(self, value: KubeObject, schema: Schema, path: str, owner: str) -> KubeObject:
-        properties = schema["properties"]
+        properties, required = schema["properties"], schema.get("required", ())
         result = {}
         for key, item in value.items():
             where = f"{path}.{key}" if path else key
             if key not in properties:
                 self.unknown.append(where)
             elif item is not None:
-                result[key] = self.value(item, properties[key], where, owner)
-        for key in schema.get("required", ()):
+                cleaned = self.value(item, properties[key], where, owner)
+                if key in required or not is_omitted(
+                    cleaned, self._definitions.resolve(properties[key]), owner, key
+                ):
+                    result[key] = cleaned
+        for key in required:
             if key not in result:
                 self._fill(result, key, properties[key], f"{path}.{key}" if path else key)
         return result

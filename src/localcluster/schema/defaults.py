@@ -119,7 +119,9 @@ def _job(obj: KubeObject) -> None:
 def _service(obj: KubeObject) -> None:
     spec = obj.setdefault("spec", {})
     kind = spec.setdefault("type", "ClusterIP")
-    spec.setdefault("sessionAffinity", "None")
+    if spec.setdefault("sessionAffinity", "None") == "ClientIP":
+        client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
+        client.setdefault("timeoutSeconds", 10800)
     for port in spec.get("ports") or ():
         port.setdefault("protocol", "TCP")
         if "port" in port:

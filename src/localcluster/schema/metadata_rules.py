@@ -38,6 +38,7 @@ _VALUE_TEXT: Final = (
     "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
     "or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
+_FINALIZERS: Final = ("foregroundDeletion", "kubernetes", "orphan")
 _LONGEST_ANNOTATIONS: Final = 256 * 1024
 
 
@@ -51,6 +52,14 @@ def check_metadata(resource: Resource, meta: KubeObject) -> Iterator[Cause]:
     annotations = meta.get("annotations") or {}
     for key in annotations:
         yield from _check_key(key, "metadata.annotations")
+    for index, finalizer in enumerate(meta.get("finalizers") or []):
+        yield from _check_key(finalizer, "metadata.finalizers")
+        if "/" not in finalizer and finalizer not in _FINALIZERS:
+            yield invalid_value(
+                f"metadata.finalizers[{index}]",
+                quoted(finalizer),
+                "name is neither a standard finalizer name nor is it fully qualified",
+            )
     size = sum(len(key) + len(value) for key, value in annotations.items())
     if size > _LONGEST_ANNOTATIONS:
         yield Cause(

@@ -9,6 +9,9 @@ from localcluster.schema.quantity import parse_quantity
 from localcluster.status import Cause, duplicate, invalid_value, required, unsupported
 
 _PORT_TEXT: Final = "must be between 1 and 65535, inclusive"
+_DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+# Lt and Gt are there in current releases, for those who ask for them.
+_OPERATORS: Final = ("", "Equal", "Exists", "Gt", "Lt")
 _HANDLERS: Final = ("exec", "grpc", "httpGet", "tcpSocket")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
@@ -31,7 +34,25 @@ def check_pod_spec(spec: KubeObject, path: str) -> Iterator[Cause]:
     policy = spec.get("restartPolicy", "Always")
     if policy not in ("Always", "OnFailure", "Never"):
         yield unsupported(f"{path}.restartPolicy", policy, ("Always", "OnFailure", "Never"))
+    dns = spec.get("dnsPolicy", "ClusterFirst")
+    if dns not in _DNS_POLICIES:
+        yield unsupported(f"{path}.dnsPolicy", dns, _DNS_POLICIES)
+    for index, toleration in enumerate(spec.get("tolerations") or ()):
+        yield from _check_toleration(toleration, f"{path}.tolerations[{index}].operator")
     yield from not_negative(spec, "terminationGracePeriodSeconds", path)
+
+
+def _check_toleration(toleration: KubeObject, field: str) -> Iterator[Cause]:
+    operator = toleration.get("operator", "")
+    if not toleration.get("key") and operator != "Exists":
+        yield invalid_value(
+            field,
+            quoted(operator),
+            'operator must be Exists when `key` is empty, which means "match all values and all '
+            'keys"',
+        )
+    elif operator not in _OPERATORS:
+        yield unsupported(field, operator, ("Equal", "Exists"))
 
 
 def not_negative(holder: KubeObject, field: str, path: str) -> Iterator[Cause]:

@@ -101,7 +101,7 @@ class Node:
     def get(self, key: str) -> "Node":
         found = self.find(key)
         if found is None:
-            raise self.fail(f"`{key}` is missing")
+            raise self.fail(f"`{key}` is missing", f"add `{key}:` here")
         return found
 
     def texts(self, key: str) -> tuple[str, ...]:

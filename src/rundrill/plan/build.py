@@ -66,6 +66,7 @@ def build_plan(
             "no step of the procedures states how long to monitor after the fix",
             "add the runbook's monitoring step, for instance `rollback-procedure#4`",
         )
+    _require_bound(steps, runbook, bindings)
     expected = tuple(_known_alert(node, alert_names) for node in experiment.expected_alerts)
     claims = _claims_by_rule(runbook, bindings, alert_names)
     detect_s = _detect_budget_s(expected, claims, severity)
@@ -160,6 +161,19 @@ def _steps(ref: ProcedureRef, runbook: Runbook) -> tuple[PlannedStep, ...]:
         )
         for step in _chosen(ref, runbook)
     )
+
+
+def _require_bound(steps: tuple[PlannedStep, ...], runbook: Runbook, bindings: Bindings) -> None:
+    """A placeholder that nobody fills would only be met in the middle of the drill."""
+    for step in steps:
+        for command in step.commands:
+            for name in command.placeholders:
+                if name not in bindings.placeholders:
+                    raise BindingError(
+                        f"`{name}` is not bound ({runbook.path}:{command.line}: {command.text})",
+                        path=bindings.path,
+                        fix=f"add it under `placeholders`; {nearest(name, bindings.placeholders)}",
+                    )
 
 
 def _severity(experiment: ExperimentFile, runbook: Runbook) -> Severity:

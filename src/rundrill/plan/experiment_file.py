@@ -171,13 +171,10 @@ def _positive(node: Node) -> float:
 
 
 def _blast_radius(node: Node) -> BlastRadius:
-    radius = BlastRadius(
-        namespaces=node.texts("namespaces"),
-        verbs=node.texts("verbs"),
-        objects=node.texts("objects"),
-    )
+    radius = BlastRadius(namespaces=node.texts("namespaces"), verbs=node.texts("verbs"))
     node.close()
-    for text in radius.objects:
-        if len(text.split("/")) != 3:
-            raise node.fail(f"`{text}` is not an object", "write it as kind/namespace/name")
+    if not radius.namespaces:
+        raise node.fail(
+            "no namespace is named", "name those the drill may touch: they are compared at the end"
+        )
     return radius

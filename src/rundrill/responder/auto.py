@@ -59,13 +59,14 @@ class AutoResponder:
             elif step.kind == "manual":
                 self._skip(step, "a manual step, and no command is bound to it")
             elif step.kind == "monitoring":
-                self._skip(step, "nothing to run: the drill itself watches for the stated time")
+                why = "nothing to run: the drill itself watches for the stated time"
+                self._skip(step, why, needless=True)
             elif step.kind == "remedy" and recovered():
-                self._skip(step, "the service has already recovered")
+                self._skip(step, "the service has already recovered", needless=True)
             elif not self._run(step):
                 stopped_at = step
 
-    def _skip(self, step: PlannedStep, why: str) -> None:
+    def _skip(self, step: PlannedStep, why: str, *, needless: bool = False) -> None:
         self._emit(
             StepSkipped(
                 at=self._now(),
@@ -74,6 +75,7 @@ class AutoResponder:
                 line=step.line,
                 text=step.text,
                 why=why,
+                needless=needless,
             )
         )
 

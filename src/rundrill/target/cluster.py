@@ -19,17 +19,15 @@ from kubernetes.client.exceptions import ApiException
 from rundrill.errors import TargetError
 from rundrill.model import PodQuery
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 5.0
 AVAILABLE = "availableReplicas"
 _PATHS = {
     "configmap": "/api/v1/namespaces/{namespace}/configmaps/{name}",
     "deployment": "/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
     "networkpolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/{name}",
-    "secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
     "service": "/api/v1/namespaces/{namespace}/services/{name}",
     "statefulset": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
 }
-OBJECT_KINDS = tuple(_PATHS)
 
 
 class ClusterError(Exception):
@@ -113,14 +111,18 @@ class Cluster:
     def replace(self, path: str, body: Mapping[str, Any]) -> None:
         self._request("PUT", path, body=body, content="application/json")
 
-    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
-        """None when there is no such object."""
-        try:
-            return self.get(object_path(kind, namespace, name))
-        except ClusterError as error:
-            if error.code == 404:
-                return None
-            raise
+    def declared(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        """All that somebody declared in a namespace, as `kind/namespace/name`.
+
+        What controllers make of it (pods, ReplicaSets, endpoints) follows from it; Secrets are
+        left out, since a drill has no business reading them.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        for kind, template in _PATHS.items():
+            path = template.format(namespace=namespace, name="").rstrip("/")
+            for item in self.get(path)["items"]:
+                found[f"{kind}/{namespace}/{item['metadata']['name']}"] = item
+        return found
 
     def pods(self, namespace: str, selector: str) -> Sequence[Pod]:
         """All pods that match, by name."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Snapshot = Mapping[str, Mapping[str, Any] | None]
-"""`kind/namespace/name` to the object as the API gave it, None where there is none."""
+Snapshot = Mapping[str, Mapping[str, Any]]
+"""`kind/namespace/name` to the object as the API gave it."""
 
 # Written by the machinery on every change, whoever made it.
 _BOOKKEEPING = frozenset(
@@ -18,11 +18,10 @@ _BOOKKEEPING = frozenset(
 def differences(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
     """One sentence a leaf that changed; bookkeeping and status do not count."""
     found: list[str] = []
-    for name, old in before.items():
-        new = after.get(name)
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
         if old is None or new is None:
-            if old is not new:
-                found.append(f"{name}: {'was deleted' if new is None else 'was created'}")
+            found.append(f"{name}: {'was deleted' if new is None else 'was created'}")
             continue
         was, now = dict(_leaves(_intent(old))), dict(_leaves(_intent(new)))
         found.extend(

@@ -10,6 +10,7 @@ from rundrill.events import (
     FaultUndone,
     ScrapeFailed,
     SteadyStateSampled,
+    StepSkipped,
 )
 from rundrill.model import Finding
 from rundrill.verdict.record import Record
@@ -114,6 +115,14 @@ def _command_findings(record: Record) -> Iterator[Finding]:
                 id=f"refused-{event.line}",
                 severity="warning",
                 text=f"A command of {event.procedure} was not run: {event.text}",
+                evidence=event.why,
+                line=event.line,
+            )
+        elif isinstance(event, StepSkipped) and not event.needless:
+            yield Finding(
+                id=f"skipped-{event.line}",
+                severity="warning",
+                text=f"A step of {event.procedure} was not done: {event.text}",
                 evidence=event.why,
                 line=event.line,
             )

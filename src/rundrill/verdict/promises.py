@@ -1,6 +1,7 @@
 """What a green drill promises, each statement with its state and its evidence."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rundrill.events import (
     BaselineJudged,
@@ -14,6 +15,8 @@ from rundrill.events import (
     MoneyChecked,
     RecoveryMissed,
     SoakJudged,
+    SteadyStateSampled,
+    StepSkipped,
 )
 from rundrill.model import Promise, PromiseState
 from rundrill.verdict.record import Record
@@ -21,8 +24,11 @@ from rundrill.verdict.record import Record
 State = PromiseState
 LOAD_TOLERANCE = 0.005
 """Delivered load within half a percent of what was asked, or one request of the window."""
+LATENESS_LIMIT_MS = 1000.0
+"""A dispatcher that was a second late left a hole in the load, whatever the average says."""
+GAP_LIMIT_S = 3.5
+"""Looks come every second; where three are missing, a window was not watched."""
 ERROR_RATE = "error rate"
-_FIXING = ("remedy", "verification")
 
 
 def promises(record: Record) -> tuple[Promise, ...]:
@@ -77,6 +83,10 @@ def _load(record: Record) -> Promise:
     )
     if stopped.worst_lateness_ms is not None:
         evidence += f", worst dispatch {stopped.worst_lateness_ms:.1f} ms late"
+    late_ms = stopped.worst_lateness_ms
+    if late_ms is not None and late_ms > LATENESS_LIMIT_MS:
+        evidence += f" (limit {LATENESS_LIMIT_MS:.0f} ms): for some time nothing was asked"
+        return _promise("load", statement, State.BROKEN, evidence)
     fine = abs(delivered - asked) <= allowed and judged.dropped == 0
     return _promise("load", statement, State.HELD if fine else State.BROKEN, evidence)
 
@@ -89,6 +99,9 @@ def _baseline(record: Record) -> Promise:
     told = [*judged.broken, *(f"{alert} was firing" for alert in judged.alerts)]
     if told:
         return _promise("baseline", statement, State.BROKEN, "; ".join(told))
+    gap = [*_gap(record, judged.at - judged.window_s, judged.at)]
+    if gap:
+        return _promise("baseline", statement, State.UNPROVEN, gap[0])
     if judged.window_s < record.plan.windows.baseline_s:
         return _promise("baseline", statement, State.UNPROVEN, "the window was cut short")
     evidence = f"{judged.evaluations} evaluations in {judged.window_s:.0f} s, all of them held"
@@ -102,8 +115,11 @@ def _landed(record: Record) -> Promise:
     if missed is not None:
         evidence = f"the fault did not land: {missed.evidence}"
         return _promise("landed", statement, State.BROKEN, evidence, limit_s=limit_s)
-    if landed is None or record.times.injected is None:
+    if record.times.injected is None:
         return _promise("landed", statement, State.UNPROVEN, "no fault was made")
+    if landed is None:
+        evidence = "the drill ended before the fault had proven that it landed"
+        return _promise("landed", statement, State.UNPROVEN, evidence)
     measured_s = landed.at - record.times.injected
     return _promise(
         "landed", statement, State.HELD, landed.evidence, measured_s=measured_s, limit_s=limit_s
@@ -121,6 +137,9 @@ def _detected(record: Record) -> Promise:
         return _promise("detected", statement, State.UNPROVEN, evidence, line=line)
     if times.firing is None:
         waited_s = record.ended("detect") - times.injected
+        if waited_s < limit_s:
+            evidence = f"the drill ended {waited_s:.1f} s after the fault (limit {limit_s:.1f} s)"
+            return _promise("detected", statement, State.UNPROVEN, evidence, line=line)
         evidence = f"{names} did not fire within {waited_s:.1f} s"
         return _promise("detected", statement, State.BROKEN, evidence, limit_s=limit_s, line=line)
     measured_s = times.firing - times.injected
@@ -149,13 +168,16 @@ def _recovered(record: Record) -> Promise:
 
     if record.started("respond") is None:
         return told(State.UNPROVEN, "the procedure was not followed")
-    failed = [*_failed_fixes(record)]
+    failed = [*_failed_commands(record)]
     missed = record.last(RecoveryMissed)
     if missed is not None:
         evidence = f"after {missed.waited_s:.1f} s: {missed.evidence}"
         return told(State.BROKEN, "; ".join([evidence, *failed]))
     if failed:
         return told(State.BROKEN, "; ".join(failed))
+    undone = [*_not_executed(record)]
+    if undone:
+        return told(State.UNPROVEN, "; ".join(undone))
     if times.recovered is None or times.firing is None:
         return told(State.UNPROVEN, "recovery was not observed")
     measured_s = times.recovered - times.firing
@@ -195,9 +217,12 @@ def _durable(record: Record) -> Promise:
     if judged is None or judged.evaluations == 0:
         return _promise("durable", statement, State.UNPROVEN, "the window was not watched")
     told = [*judged.broken, *(f"{alert} fired again" for alert in judged.alerts)]
+    blind = [*judged.unmeasured, *_gap(record, judged.at - judged.window_s, judged.at)]
     line = next((s.line for s in record.plan.steps if s.kind == "monitoring"), None)
     if told:
         state, evidence = State.BROKEN, "; ".join(told)
+    elif blind:
+        state, evidence = State.UNPROVEN, "; ".join(blind)
     elif judged.window_s < limit_s:
         state, evidence = State.UNPROVEN, "the window was cut short"
     else:
@@ -226,8 +251,7 @@ def _undone(record: Record) -> Promise:
         return _promise("undone", statement, State.BROKEN, undone.evidence)
     if undone.differences:
         return _promise("undone", statement, State.BROKEN, "; ".join(undone.differences))
-    evidence = f"{undone.evidence}; {len(record.plan.blast_radius.objects)} objects are as before"
-    return _promise("undone", statement, State.HELD, evidence)
+    return _promise("undone", statement, State.HELD, undone.evidence)
 
 
 def _money(record: Record) -> Promise:
@@ -253,7 +277,16 @@ def _error_ratio(record: Record, start: float, end: float) -> float | None:
     return sum(sample.failed for sample in samples) / completed if completed else None
 
 
-def _kind(record: Record, event: CommandFinished | CommandRefused) -> str:
+def _gap(record: Record, start: float, end: float) -> Iterator[str]:
+    """The longest time in which nobody looked, when it is too long."""
+    looks = [e.at for e in record.all(SteadyStateSampled) if start <= e.at <= end]
+    times = [start, *looks, end]
+    longest = max(after - before for before, after in pairwise(times))
+    if longest > GAP_LIMIT_S:
+        yield f"nothing was evaluated for {longest:.1f} s of the window"
+
+
+def _kind(record: Record, event: CommandFinished) -> str:
     return next(
         (
             step.kind
@@ -264,12 +297,21 @@ def _kind(record: Record, event: CommandFinished | CommandRefused) -> str:
     )
 
 
-def _failed_fixes(record: Record) -> Iterator[str]:
+def _failed_commands(record: Record) -> Iterator[str]:
+    """A command of the runbook that does not work is broken, also one that only looks."""
+    for event in record.all(CommandFinished):
+        if event.endless:
+            continue
+        if event.exit_code is None:
+            yield f"line {event.line} did not end within {event.duration_s:.0f} s"
+        elif event.exit_code != 0:
+            yield f"line {event.line} ended with exit code {event.exit_code}"
+
+
+def _not_executed(record: Record) -> Iterator[str]:
+    """A step that was not executed never passes."""
     for event in record.events:
-        if isinstance(event, CommandRefused) and _kind(record, event) in _FIXING:
+        if isinstance(event, CommandRefused):
             yield f"line {event.line} was not run: {event.why}"
-        elif isinstance(event, CommandFinished) and _kind(record, event) in _FIXING:
-            if event.exit_code is None:
-                yield f"line {event.line} did not end within {event.duration_s:.0f} s"
-            elif event.exit_code != 0:
-                yield f"line {event.line} ended with exit code {event.exit_code}"
+        elif isinstance(event, StepSkipped) and not event.needless:
+            yield f"step {event.number} (line {event.line}) was not done: {event.why}"

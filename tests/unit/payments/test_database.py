@@ -39,6 +39,7 @@ class Cable:
             yield self
         finally:
             server.close()
+            await asyncio.sleep(0)  # what was accepted last begins, so that it can be ended
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -47,14 +48,17 @@ class Cable:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        with contextlib.suppress(asyncio.CancelledError, OSError):
+        writers = [writer]
+        try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            try:
-                await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
-            finally:
-                far_writer.close()
-                writer.close()
-        self._tasks.discard(task)
+            writers.append(far_writer)
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        except (asyncio.CancelledError, OSError):
+            pass
+        finally:
+            for end in writers:
+                end.close()
+            self._tasks.discard(task)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):

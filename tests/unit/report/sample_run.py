@@ -102,7 +102,6 @@ def plan(**changes: object) -> m.Plan:
         blast_radius=m.BlastRadius(
             namespaces=("production",),
             verbs=("get", "describe", "rollout"),
-            objects=("Deployment/production/payment-service",),
         ),
         windows=m.Windows(
             baseline_s=30,

@@ -53,7 +53,7 @@ class Bench:
                 cache=kubeconfig.parent / "cache",
                 context=context,
             ),
-            blast_radius=BlastRadius(namespaces=("production",), verbs=VERBS, objects=()),
+            blast_radius=BlastRadius(namespaces=("production",), verbs=VERBS),
             placeholders={"<pod-name>": ANY_POD, "$NS": "production"},
             pods=self._find,
             command_budget_s=budget_s,
@@ -132,6 +132,7 @@ def test_once_recovered_remedies_are_skipped_and_the_rest_still_runs(stand_in: B
         line=20,
         text="step 2",
         why="the service has already recovered",
+        needless=True,
     )
 
 

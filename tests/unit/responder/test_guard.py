@@ -14,7 +14,6 @@ RADIUS = BlastRadius(
         "delete", "apply", "edit", "scale", "create", "patch", "cordon", "drain", "wait", "events",
         "rollout history", "rollout undo", "rollout status", "attach",
     ),
-    objects=(),
 )  # fmt: skip
 VALUES = {"<pod-name>": "payment-1", "$NS": "production", "{{ q }}": "a b; rm -rf /"}
 
@@ -191,16 +190,16 @@ def test_what_is_outside_the_blast_radius(text: str, why: str) -> None:
 
 
 def test_the_default_namespace_may_be_allowed() -> None:
-    radius = BlastRadius(namespaces=("default",), verbs=("get",), objects=())
+    radius = BlastRadius(namespaces=("default",), verbs=("get",))
     assert isinstance(verdict("kubectl get pods", radius), Admitted)
 
 
 def test_an_empty_blast_radius_refuses_everything() -> None:
-    nothing = BlastRadius(namespaces=(), verbs=(), objects=())
+    nothing = BlastRadius(namespaces=(), verbs=())
     read = verdict("kubectl get pods -n production", nothing)
     assert isinstance(read, Refused)
     assert read.why.endswith("(allowed: none)")
-    no_namespace = BlastRadius(namespaces=(), verbs=("get",), objects=())
+    no_namespace = BlastRadius(namespaces=(), verbs=("get",))
     read = verdict("kubectl get pods -n production", no_namespace)
     assert isinstance(read, Refused)
     assert read.why.endswith("(allowed: none)")

@@ -57,6 +57,7 @@ class World:
     instrument: BaseException | None = None
     on_follow: Callable[[], None] = lambda: None
     replicas: int = 3
+    gone: bool = False
     unseen: tuple[str, ...] = ()
     told: list[str] = field(default_factory=list)
 
@@ -76,6 +77,10 @@ class World:
                 and self.clock.at >= self.fixed_at + self.comes_back_after_s
             )
         return {"PaymentPodRestarting": Alert("firing" if firing else "inactive")}
+
+    @property
+    def last_evaluation(self) -> float | None:
+        return self.clock.at
 
     # the load
     def sample(self, now: float) -> Sequence[LoadSampled]:
@@ -134,8 +139,10 @@ class World:
         self.clock.sleep(3.0)
 
     # the cluster
-    def find_object(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        return {"metadata": {}, "spec": {"replicas": self.replicas}}
+    def declared(self, namespace: str) -> dict[str, Any]:
+        if self.gone:
+            raise ClusterError("GET /apis: no answer")
+        return {"deployment/production/pay": {"spec": {"replicas": self.replicas}}}
 
 
 class Rig:
@@ -166,7 +173,7 @@ class Rig:
                 observer=observer,
                 load=self.world,
                 instruments=lambda: {"the detection": self.world.instrument},
-                unseen=lambda alert: frozenset(self.world.unseen),
+                unseen=lambda: {"PaymentPodRestarting": frozenset(self.world.unseen)},
                 journal=self.journal,
             ),
             emit=self.events.append,
@@ -324,6 +331,15 @@ def test_a_cluster_that_goes_away_ends_the_drill_with_its_reason(tmp_path: Path)
     rig.run()
     assert "no answer" in rig.last(DrillFailed).why
     assert rig.phases()["respond"] is False
+
+
+def test_a_cluster_that_is_gone_is_no_answer_about_the_runbook(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, comes_back_after_s=30.0)
+    follow = rig.world.on_follow
+    rig.world.on_follow = lambda: (follow(), setattr(rig.world, "gone", True))[0]
+    rig.run()
+    assert isinstance(rig.last(DrillFailed), DrillFailed)
+    assert rig.phases()["soak"] is False
 
 
 def test_ctrl_c_is_an_abort_and_only_the_undo_runs_after_it(tmp_path: Path) -> None:

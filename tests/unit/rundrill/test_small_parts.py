@@ -199,9 +199,9 @@ def test_every_leaf_that_changed_is_a_sentence() -> None:
 
 
 def test_objects_that_came_or_went_are_differences() -> None:
-    assert differences({"d/n/x": deployment()}, {"d/n/x": None}) == ("d/n/x: was deleted",)
-    assert differences({"d/n/x": None}, {"d/n/x": deployment()}) == ("d/n/x: was created",)
-    assert differences({"d/n/x": None}, {"d/n/x": None}) == ()
+    assert differences({"d/n/x": deployment()}, {}) == ("d/n/x: was deleted",)
+    assert differences({}, {"d/n/x": deployment()}) == ("d/n/x: was created",)
+    assert differences({}, {}) == ()
 
 
 # ------------------------------------------------------------------ the undo journal
@@ -250,6 +250,8 @@ def test_a_payment_that_is_not_there_or_has_another_id_is_lost() -> None:
     listing = "k|1|captured\n"
     assert audit.judge(at=1.0, acknowledged={"x": "9"}, listing=listing).lost == ("x",)
     assert audit.judge(at=1.0, acknowledged={"k": "9"}, listing=listing).lost == ("k",)
+    failed = "k|1|failed\n"
+    assert audit.judge(at=1.0, acknowledged={"k": "1"}, listing=failed).lost == ("k",)
 
 
 def test_a_key_that_is_there_twice_is_doubled() -> None:

@@ -30,6 +30,7 @@ from rundrill.events import (
     ScrapeFailed,
     SoakJudged,
     SteadyStateSampled,
+    StepSkipped,
 )
 from rundrill.model import Outcome, PromiseState
 from rundrill.verdict import judge
@@ -72,6 +73,14 @@ def alert(at: float, state: Any, name: str = "PaymentPodRestarting") -> AlertCha
     return AlertChanged(at=at, alert=name, state=state, labels={}, value=4.0)
 
 
+def looks(start: float, end: float) -> list[Event]:
+    seconds = range(int(start), int(end) + 1)
+    return [
+        SteadyStateSampled(at=float(at), values={"error rate": 0.0}, holds=True, broken=())
+        for at in seconds
+    ]
+
+
 HELD: list[Event] = [
     DrillStarted(at=0.0, run_id="r", wall_time="2026-01-01", plan=PLAN, versions={}, rules={}),
     BaselineJudged(
@@ -84,6 +93,7 @@ HELD: list[Event] = [
         asked_per_min=1000.0,
         dropped=0,
     ),
+    *looks(5.0, 25.0),
     FaultInjected(at=26.0, fault="bad-release", change="image set"),
     FaultLanded(at=29.0, evidence="pod x is in CrashLoopBackOff"),
     PhaseStarted(at=29.0, phase="detect"),
@@ -102,6 +112,7 @@ HELD: list[Event] = [
     alert(46.5, "inactive"),
     Recovered(at=47.0, evidence="steady"),
     PhaseEnded(at=47.2, phase="recover", passed=True, why=""),
+    *looks(47.0, 107.0),
     SoakJudged(at=107.2, window_s=60.0, evaluations=60, broken=(), alerts=()),
     FaultUndone(at=108.0, undone=True, evidence="all as before", differences=()),
     LoadStopped(
@@ -127,6 +138,14 @@ def changed(kind: type[Any], **fields: Any) -> list[Event]:
     return [replace(e, **fields) if isinstance(e, kind) else e for e in HELD]
 
 
+def waited_out(events: list[Event]) -> list[Event]:
+    """The alert was awaited for its whole window."""
+    return [
+        replace(e, at=66.1) if isinstance(e, PhaseEnded) and e.phase == "detect" else e
+        for e in events
+    ]
+
+
 def state(events: list[Event], promise: str) -> PromiseState:
     return next(p.state for p in judge(events).promises if p.id == promise)
 
@@ -144,11 +163,10 @@ def test_a_drill_that_kept_every_promise_is_held_with_exit_code_0() -> None:
 
 @pytest.mark.parametrize("kind", sorted({type(e) for e in HELD}, key=lambda cls: cls.__name__))
 def test_leaving_out_any_kind_of_evidence_is_never_held(kind: type[Any]) -> None:
-    optional = {LoadSampled, PhaseEnded, SteadyStateSampled}
     if kind is DrillStarted:
         with pytest.raises(ValueError, match="no DrillStarted"):
             judge(without(kind))
-    elif kind in optional - {LoadSampled}:
+    elif kind is PhaseEnded:  # they only say when what other events tell was over
         judge(without(kind))
     else:
         assert judge(without(kind)).outcome is not Outcome.HELD
@@ -164,6 +182,10 @@ def test_leaving_out_any_kind_of_evidence_is_never_held(kind: type[Any]) -> None
         (changed(BaselineJudged, delivered_per_min=990.0), "load", Outcome.INVALID),
         (changed(BaselineJudged, dropped=1), "load", Outcome.INVALID),
         (changed(LoadStopped, expected=False), "load", Outcome.INVALID),
+        (changed(LoadStopped, worst_lateness_ms=1500.0), "load", Outcome.INVALID),
+        (changed(SoakJudged, unmeasured=("no answer",)), "durable", Outcome.INVALID),
+        ([e for e in HELD if not 10 < e.at < 14.5], "baseline", Outcome.INVALID),
+        ([e for e in HELD if not 60 < e.at < 64.5], "durable", Outcome.INVALID),
         (changed(SoakJudged, alerts=("PaymentPodRestarting",)), "durable", Outcome.BROKEN),
         (changed(SoakJudged, broken=("error rate",)), "durable", Outcome.BROKEN),
         (changed(SoakJudged, evaluations=0), "durable", Outcome.INVALID),
@@ -175,7 +197,8 @@ def test_leaving_out_any_kind_of_evidence_is_never_held(kind: type[Any]) -> None
         (changed(MoneyChecked, error="no psql"), "money", Outcome.INVALID),
         (changed(MoneyChecked, acknowledged=0), "money", Outcome.INVALID),
         (changed(Recovered, at=200.0), "recovered", Outcome.BROKEN),
-        (changed(AlertChanged, state="pending"), "detected", Outcome.BROKEN),
+        (waited_out(changed(AlertChanged, state="pending")), "detected", Outcome.BROKEN),
+        (changed(AlertChanged, state="pending"), "detected", Outcome.INVALID),
     ],
 )
 def test_each_broken_or_missing_proof_changes_its_promise(
@@ -201,7 +224,7 @@ def test_an_alert_that_fires_after_its_window_was_not_in_time() -> None:
 def test_an_alert_that_fired_before_the_fault_does_not_count() -> None:
     early = [replace(e, at=5.0) if isinstance(e, AlertChanged) else e for e in HELD]
     assert judge(early).times.firing is None
-    assert judge(early).outcome is Outcome.BROKEN
+    assert judge(waited_out(early)).outcome is Outcome.BROKEN
 
 
 def test_a_fault_that_did_not_land_teaches_nothing() -> None:
@@ -226,6 +249,34 @@ def test_a_verification_that_never_ends_is_no_fix() -> None:
     assert "did not end" in judge(events).reason
 
 
+def test_a_diagnosis_that_fails_is_a_command_of_the_runbook_that_does_not_work() -> None:
+    events = [command(1, exit_code=1) if e == command(1) else e for e in HELD]
+    assert judge(events).outcome is Outcome.BROKEN
+
+
+def test_a_command_that_never_ends_by_nature_is_fine() -> None:
+    endless = replace(command(1), exit_code=None, endless=True)
+    assert judge([endless if e == command(1) else e for e in HELD]).outcome is Outcome.HELD
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_step_that_was_not_executed_never_passes(number: int) -> None:
+    step = PLAN.steps[number - 1]
+    skipped = StepSkipped(
+        at=45.0,
+        procedure=step.procedure,
+        number=number,
+        line=step.line,
+        text=step.text,
+        why="a manual step, and no command is bound to it",
+    )
+    events = [skipped if e == command(number) else e for e in HELD]
+    assert judge(events).outcome is Outcome.INVALID
+    assert f"skipped-{step.line}" in {finding.id for finding in judge(events).findings}
+    needless = [replace(skipped, needless=True) if e == skipped else e for e in events]
+    assert judge(needless).outcome is Outcome.HELD
+
+
 def test_a_refused_remedy_is_no_fix() -> None:
     refused = CommandRefused(
         at=44.0,
@@ -236,7 +287,7 @@ def test_a_refused_remedy_is_no_fix() -> None:
         why="outside the plan",
     )
     events = [refused if e == command(2) else e for e in HELD]
-    assert judge(events).outcome is Outcome.BROKEN
+    assert judge(events).outcome is Outcome.INVALID
     assert "refused-42" in {finding.id for finding in judge(events).findings}
 
 

@@ -59,7 +59,7 @@ SCALE = "/apis/apps/v1/namespaces/default/deployments/web/scale"
 JSON, MERGE = "application/json", "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 BAD_BODIES: list[tuple[str, str, str, bytes, int]] = [
-    ("POST", PODS, "application/vnd.kubernetes.protobuf", b"\x6b8s\x00", 415),
+    ("POST", PODS, "application/vnd.kubernetes.protobuf", b"k8s\x00", 415),
     ("POST", PODS, "application/yaml", b"a: b", 415),
     ("POST", PODS, JSON, b"", 400),
     ("POST", PODS, JSON, b"{", 400),
@@ -79,8 +79,8 @@ BAD_BODIES: list[tuple[str, str, str, bytes, int]] = [
     ("PATCH", POD, "application/json-patch+json", b"5", 400),
     ("PATCH", POD, "application/apply-patch+yaml", b"{}", 422),
     ("PATCH", POD, MERGE, b'{"metadata": 5}', 400),
-    ("PATCH", POD, STRATEGIC, b'{"spec": 5}', 400),
-    ("PATCH", POD, STRATEGIC, b'{"spec": {"containers": 5}}', 400),
+    ("PATCH", POD, STRATEGIC, b'{"spec": 5}', 422),
+    ("PATCH", POD, STRATEGIC, b'{"spec": {"containers": 5}}', 422),
     ("PUT", POD, JSON, b'{"spec": {"containers": [null, 5]}}', 400),
     ("PUT", f"{POD}/status", JSON, b'{"status": 5}', 400),
     ("PUT", SCALE, JSON, b'{"spec": {"replicas": "x"}}', 400),
@@ -102,7 +102,7 @@ BAD_READS = [
     (f"{POD}/log?sinceTime=noon", 400),
     (f"{POD}/exec", 400),
     (f"{POD}/exec?command=ls", 501),
-    (f"{POD}/portforward", 501),
+    (f"{POD}/portforward", 400),
     (f"{POD}/proxy/x", 400),
     (f"{POD}/nosuch", 404),
     ("/api/v1/namespaces/default/nodes", 404),

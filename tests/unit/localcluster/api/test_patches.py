@@ -113,6 +113,7 @@ def test_a_rollout_strategy_is_changed_with_retain_keys() -> None:
         {"securityContext": {"$patch": "explode"}},
         {"volumes": [{"name": "v", "hostPath": {}, "$retainKeys": ["name"]}]},
         {"$setElementOrder/containers": "a"},
+        {"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b"}]},
         {"$deleteFromPrimitiveList/containers": "a"},
     ],
 )

@@ -1,6 +1,7 @@
 """The kubelet with real processes: starting, probing, crashing, limiting, ending."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from localcluster import kinds
+from localcluster.cgroups import VARIABLE
 from localcluster.controllers.events import EventRecorder
 from localcluster.images.catalogue import Catalogue
 from localcluster.images.command import CommandImage
@@ -20,6 +22,7 @@ from localcluster.network.services import ServiceNetwork
 from localcluster.objects import ApiError
 from localcluster.registry import MemoryRegistry
 from localcluster.runtime.kubelet import Kubelet
+from localcluster.runtime.memory_groups import MemoryGroups, choose
 from localcluster.runtime.meter import Meter
 from localcluster.runtime.node import NODE_NAME, Node
 
@@ -99,7 +102,9 @@ class Home:
 def home(tmp_path: Path) -> Callable[[Callable[[Home], Awaitable[None]]], None]:
     """Runs a test in a node, and checks that nothing of it is left."""
 
-    def run(test: Callable[[Home], Awaitable[None]]) -> None:
+    def run(
+        test: Callable[[Home], Awaitable[None]], memory_groups: MemoryGroups | None = None
+    ) -> None:
         async def main() -> None:
             loop = asyncio.get_running_loop()
             block = take_block()
@@ -123,6 +128,7 @@ def home(tmp_path: Path) -> Callable[[Callable[[Home], Awaitable[None]]], None]:
                     pods_folder=tmp_path / "pods",
                     volumes_folder=tmp_path / "volumes",
                     compress=COMPRESS,
+                    memory_groups=memory_groups,
                 )
             )
             network.start()
@@ -286,6 +292,80 @@ def test_too_much_memory_is_a_kill_with_code_137(home: Any) -> None:
         assert "enforced by poller" in node.events("OOMKilling")[0]
 
     home(test)
+
+
+def _groups(folder: Path) -> MemoryGroups:
+    """Folders that look like control groups, and that no kernel stands behind."""
+
+    def make(path: Path) -> None:
+        path.mkdir(parents=True)
+        for name in ("memory.limit_in_bytes", "memory.oom_control", "cgroup.procs"):
+            (path / name).touch()
+
+    make(folder / "handed")
+    given = {VARIABLE: str(folder / "handed")}
+    groups, _ = choose(given, "unit-test", lambda _path: None, make=make, remove=shutil.rmtree)
+    assert groups is not None
+    return groups
+
+
+def test_a_control_group_that_does_not_take_the_process_leaves_it_to_the_poller(
+    home: Any, tmp_path: Path
+) -> None:
+    async def test(node: Home) -> None:
+        limits = {"resources": {"limits": {"memory": "40Mi"}}}
+        greedy = "import time\na = []\nwhile True: a.append(bytearray(2 << 20)); time.sleep(0.02)"
+        node.run(greedy, container=limits, restartPolicy="Never")
+        await node.until(lambda: node.pod()["status"]["phase"] == "Failed", "killed")
+        assert node.status()["state"]["terminated"]["reason"] == "OOMKilled"
+        assert "enforced by poller" in node.events("OOMKilling")[0]
+
+    home(test, _groups(tmp_path))
+    assert not list(tmp_path.glob("handed/*/*.app.*"))
+
+
+def test_a_kill_that_the_kernel_counted_is_told_as_its_own(home: Any, tmp_path: Path) -> None:
+    groups = _groups(tmp_path)
+
+    async def test(node: Home) -> None:
+        limits = {"resources": {"limits": {"memory": "400Mi"}}}
+        code = (
+            "import glob, os\n"
+            f"found, = glob.glob({str(groups.root)!r} + '/*.app.1')\n"
+            "assert open(found + '/memory.limit_in_bytes').read() == str(400 << 20)\n"
+            "assert open(found + '/cgroup.procs').read() == '0'\n"
+            "open(found + '/memory.oom_control', 'w').write('under_oom 0\\noom_kill 1\\n')\n"
+            "os.kill(os.getpid(), 9)\n"
+        )
+        node.run(code, container=limits, restartPolicy="Never")
+        await node.until(lambda: node.pod()["status"]["phase"] == "Failed", "killed")
+        end = node.status()["state"]["terminated"]
+        assert (end["exitCode"], end["reason"]) == (137, "OOMKilled")
+        assert node.events("OOMKilling") == [
+            "Container app reached its memory limit of 400Mi: killed (enforced by cgroup)"
+        ]
+
+    home(test, groups)
+    assert not list(tmp_path.glob("handed/*/*.app.*"))
+
+
+def test_a_control_group_that_cannot_be_made_does_not_keep_a_pod_from_starting(
+    home: Any, tmp_path: Path
+) -> None:
+    groups = _groups(tmp_path)
+    shutil.rmtree(tmp_path / "handed")
+
+    def refuse(path: Path) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    groups._make = refuse
+
+    async def test(node: Home) -> None:
+        limits = {"resources": {"limits": {"memory": "400Mi"}}}
+        node.run("print('here')", container=limits, restartPolicy="Never")
+        await node.until(lambda: node.pod()["status"]["phase"] == "Succeeded", "run")
+
+    home(test, groups)
 
 
 def test_an_unknown_image_is_pulled_for_ever(home: Any) -> None:
