@@ -1,6 +1,6 @@
 """What the API server refuses in a pod's specification."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from localcluster.objects import KubeObject
@@ -16,9 +16,14 @@ _HANDLERS: Final = ("exec", "grpc", "httpGet", "tcpSocket")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
-def check_pod_spec(spec: KubeObject, path: str) -> Iterator[Cause]:
-    """`path` is where the specification stands: `spec` or `spec.template.spec`."""
-    volumes = _volume_names(spec)
+def check_pod_spec(
+    spec: KubeObject, path: str, claims: Iterable[KubeObject] = ()
+) -> Iterator[Cause]:
+    """`path` is where the specification stands: `spec` or `spec.template.spec`.
+
+    `claims` are a StatefulSet's claim templates: each of its pods gets a volume of that name.
+    """
+    volumes = _volume_names(spec) | {claim["metadata"].get("name", "") for claim in claims}
     yield from _check_volumes(spec, f"{path}.volumes")
     names: set[str] = set()
     for kind in ("initContainers", "containers"):

@@ -84,7 +84,8 @@ def _workload(obj: KubeObject) -> Iterator[Cause]:
             "`selector` does not match template `labels`",
         )
     yield from check_labels(labels or {}, "spec.template.labels")
-    yield from check_pod_spec(template["spec"], "spec.template.spec")
+    claims = spec.get("volumeClaimTemplates") or ()
+    yield from check_pod_spec(template["spec"], "spec.template.spec", claims)
     policy = template["spec"].get("restartPolicy", "Always")
     if policy in ("OnFailure", "Never"):
         yield unsupported("spec.template.spec.restartPolicy", policy, ("Always",))

@@ -408,6 +408,20 @@ def test_a_job_selects_its_own_pods() -> None:
         created(kinds.JOBS, {"metadata": {"name": "j"}, "spec": {"template": pod()}})
 
 
+def test_a_claim_template_is_a_volume_of_its_pods() -> None:
+    body = deployment(serviceName="db")
+    mount = {"name": "data", "mountPath": "/data"}
+    body["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [mount]
+    with pytest.raises(ApiError, match='Not found: "data"'):
+        created(kinds.STATEFUL_SETS, body)
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    body["spec"]["volumeClaimTemplates"] = [claim]
+    created(kinds.STATEFUL_SETS, body)
+
+
 def changed(body: KubeObject, **spec: Any) -> KubeObject:
     return {**body, "spec": {**body["spec"], **spec}}
 
