@@ -14,6 +14,15 @@ def before_experiment_control(
     experiment.open_session(experiment_file)
 
 
-def after_experiment_control(context: dict[str, Any], **_: Any) -> None:  # noqa: ARG001
-    """Undoes what is still to be undone, stops everything, writes the report."""
-    experiment.close_session()
+def after_experiment_control(
+    context: dict[str, Any],  # noqa: ARG001
+    state: dict[str, Any],
+    **_: Any,
+) -> None:
+    """Undoes what is still to be undone, stops everything, writes the report.
+
+    `state` is the journal. Its exit code follows the verdict, also where the hypothesis after the
+    method was left out by an option.
+    """
+    if not experiment.close_session():
+        state["deviated"], state["status"] = True, "failed"

@@ -7,8 +7,6 @@ from rundrill.events import MoneyChecked
 
 KEPT = frozenset({"captured", "deferred"})
 """What a payment that was acknowledged may be: charged, or promised to be."""
-SHOWN = 20
-"""Enough keys to find the rest; a report is no database dump."""
 
 
 def judge(*, at: float, acknowledged: Mapping[str, str], listing: str) -> MoneyChecked:
@@ -29,8 +27,8 @@ def judge(*, at: float, acknowledged: Mapping[str, str], listing: str) -> MoneyC
         at=at,
         acknowledged=len(acknowledged),
         stored=len(stored),
-        lost=tuple(lost[:SHOWN]),
-        doubled=tuple(doubled[:SHOWN]),
+        lost=tuple(lost),
+        doubled=tuple(doubled),
         error=None,
     )
 

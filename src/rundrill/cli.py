@@ -73,6 +73,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
     inputs = read_inputs(options.experiment)
     # Everything the drill needs is checked before anything is started.
     make_plan(inputs, target="local", compression=options.compress, wall_s=options.wall)
+    experiment.check(options.experiment)
     require_room(options.runs)
     kubectl = find_kubectl()
     workplace = Workplace()
@@ -155,7 +156,14 @@ def _down(options: argparse.Namespace, clock: MonotonicClock) -> int:
     workplace = Workplace()
     service = read_service(options.service)
     with workplace.lock():
-        workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say).down()
+        local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
+        failure = local.down()
+        if failure is not None:
+            raise TargetError(
+                f"the embedded cluster is not down: {failure}",
+                path=local.kubeconfig,
+                fix="run `rundrill down` again",
+            )
     _say("down")
     return 0
 

@@ -79,6 +79,7 @@ class Drill:
         self.begun = False
         self._over = False
         self._load_stopped = False
+        self._tolerated = frozenset(plan.tolerated_alerts)
         self._injected_at: float | None = None
         self._fired_at: float | None = None
         self._snapshot: Snapshot = {}
@@ -213,11 +214,13 @@ class Drill:
     def _detect(self) -> Outcome:
         expected = frozenset(self._plan.expected_alerts)
         assert self._injected_at is not None
-        budget_s = self._injected_at + self._plan.windows.detect_budget_s - self.now()
+        injected_at = self._injected_at
+        budget_s = injected_at + self._plan.windows.detect_budget_s - self.now()
 
         def fired() -> Look | None:
             return next(
-                (look for look in self._observer.since(0.0) if expected <= look.firing), None
+                (look for look in self._observer.since(injected_at) if expected <= look.firing),
+                None,
             )
 
         try:
@@ -239,17 +242,16 @@ class Drill:
             at = self._wait(self._recovered_since, "the service to recover", budget_s)
         except WaitTimeoutError:
             look = self._observer.looks[-1]
-            seen = "; ".join(_troubles(look, frozenset(self._plan.expected_alerts)))
+            seen = "; ".join(_troubles(look, self._tolerated))
             waited_s = self.now() - self._fired_at
             self._emit(RecoveryMissed(at=self.now(), waited_s=waited_s, evidence=seen))
             return False, seen
-        evidence = "steady state holds, no expected alert is firing, nothing of the fault is left"
+        evidence = "steady state holds, no alert is firing, nothing of the fault is left"
         self._emit(Recovered(at=at, evidence=evidence))
         return True, evidence
 
     def _soak(self) -> Outcome:
         start, window_s = self.now(), self._plan.windows.soak_s
-        expected = frozenset(self._plan.expected_alerts)
         for step in self._plan.steps:
             if step.kind == "monitoring":
                 self._emit(
@@ -266,7 +268,7 @@ class Drill:
         self._wait(
             lambda: (
                 self.now() - start >= window_s
-                or any(_troubles(look, expected) for look in self._observer.since(start))
+                or any(_troubles(look, self._tolerated) for look in self._observer.since(start))
             ),
             "the monitoring window",
             window_s + POLL_S,
@@ -279,7 +281,9 @@ class Drill:
             for reason in (*look.broken, *filter(None, [look.harm]))
         )
         unmeasured = _distinct(look.unmeasured for look in looks if look.unmeasured is not None)
-        alerts = _distinct(alert for look in looks for alert in look.firing & expected)
+        alerts = _distinct(
+            alert for look in looks for alert in sorted(look.firing - self._tolerated)
+        )
         self._emit(
             SoakJudged(
                 at=self.now(),
@@ -376,10 +380,9 @@ class Drill:
 
     def _recovered_since(self) -> float | None:
         """Since when, after the alert, nothing has been wrong any more."""
-        expected = frozenset(self._plan.expected_alerts)
         since = None
         for look in reversed(self._observer.since(self._fired_at or 0.0)):
-            if _troubles(look, expected):
+            if _troubles(look, self._tolerated):
                 break
             since = look.at
         return since
@@ -392,13 +395,13 @@ class Drill:
         }
 
 
-def _troubles(look: Look, expected: frozenset[str]) -> list[str]:
-    """What keeps a look from being that of a recovered service.
+def _troubles(look: Look, tolerated: frozenset[str]) -> list[str]:
+    """What keeps a look from being that of a recovered service: any alert but a tolerated one.
 
     The alert alone would not do: a crash loop's back-off grows until there are too few restarts
     in the window, and the alert resolves while the pod is as dead as before.
     """
-    firing = [f"{name} is firing" for name in sorted(look.firing & expected)]
+    firing = [f"{name} is firing" for name in sorted(look.firing - tolerated)]
     return [*look.broken, *firing, *filter(None, [look.harm])]
 
 

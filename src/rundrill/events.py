@@ -338,7 +338,14 @@ def from_line(line: str) -> Event:
 def read(path: Path) -> list[Event]:
     """All events of a run. A torn last line (the runner was killed) is left out."""
     events: list[Event] = []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RundrillError(
+            f"the events cannot be read: {error}", path=path, fix="name the folder of a run"
+        ) from error
+    # Not `splitlines`: it also splits at characters that may stand in the output of a command.
+    lines = text.removesuffix("\n").split("\n")
     for number, line in enumerate(lines, start=1):
         try:
             events.append(from_line(line))
@@ -366,11 +373,12 @@ class EventLog:
         self.failure: OSError | None = None
 
     def emit(self, event: Event) -> None:
+        line = to_line(event)
         with self._lock:
             self._events.append(event)
             if self.failure is None:
                 try:
-                    self._file.write(to_line(event) + "\n")
+                    self._file.write(line + "\n")
                     self._file.flush()
                 except OSError as error:
                     self.failure = error

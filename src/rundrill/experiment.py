@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslib.exceptions import InterruptExecution
-from chaoslib.experiment import load_experiment, run_experiment
+from chaoslib.exceptions import ChaosException, InterruptExecution
+from chaoslib.experiment import ensure_experiment_is_valid, load_experiment, run_experiment
 from chaoslib.types import Strategy
 
 from rundrill.base.clock import MonotonicClock
@@ -43,6 +43,14 @@ class _Stage:
 _stage = _Stage()
 
 
+def check(path: Path) -> None:
+    """What Chaos Toolkit itself asks of the file. Raises `ExperimentError`."""
+    try:
+        ensure_experiment_is_valid(load_experiment(str(path)))
+    except ChaosException as error:
+        raise ExperimentError(f"Chaos Toolkit refuses it: {error}", path=path) from error
+
+
 def run(session: Session, path: Path) -> None:
     """Runs the experiment file to its end through Chaos Toolkit's library, journal included.
 
@@ -60,6 +68,8 @@ def run(session: Session, path: Path) -> None:
             settings={"runtime": {"rollbacks": {"strategy": "always"}}},
             strategy=Strategy.DEFAULT,
         )
+        if journal["status"] == "interrupted":  # also between two phases
+            session.drill.abort("interrupted")
         _keep(session.folder / "journal.json", json.dumps(journal, indent=2, default=str))
     finally:
         _stage.session = None
@@ -119,19 +129,31 @@ def open_session(experiment_file: str) -> None:
     except RundrillError as error:
         lock.close()
         raise InterruptExecution(str(error)) from error
+    except BaseException:
+        lock.close()
+        raise
     _stage.plain = lock
 
 
-def close_session() -> None:
-    """For plain `chaos run`: undoes, stops and judges, whatever happened before."""
+def close_session() -> bool:
+    """For plain `chaos run`: undoes, stops and judges, whatever happened before.
+
+    Whether it may end well: under `rundrill run` somebody else decides that.
+    """
     session, lock = _stage.session, _stage.plain
-    if session is None or lock is None:
-        return
+    if lock is None:
+        return session is not None
+    assert session is not None
     _stage.session, _stage.plain = None, None
-    with lock:
-        verdict = session.conclude()
+    try:
+        with lock:
+            verdict = session.conclude()
+    except RundrillError as refusal:
+        logging.getLogger("chaostoolkit").critical(str(refusal))
+        return False
     compression = session.plan.compression
     Console().summary(verdict, session.folder / "report.html", compression=compression)
+    return verdict.outcome is Outcome.HELD
 
 
 def _current() -> Session:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.detection import Detector, RuleSet, load_rules
-from rundrill.errors import ExperimentError
+from rundrill.errors import BindingError, ExperimentError, RulesError
 from rundrill.faults import FAULTS
 from rundrill.model import Bindings, Plan, Runbook
 from rundrill.plan import (
@@ -59,7 +59,7 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
         wall_s=wall_s,
     )
     # Whether the rules work at this compression is the detector's own knowledge.
-    Detector(
+    detector = Detector(
         inputs.rules,
         tuple,
         clock=MonotonicClock(),
@@ -67,4 +67,11 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
         on_change=lambda _change: None,
         on_scrape_failure=lambda _failure: None,
     )
+    for bound in plan.steady_state:
+        try:
+            detector.query(bound.expr)
+        except RulesError as error:
+            raise BindingError(
+                f"`metrics`: {bound.subject}: {error.problem}", path=inputs.bindings.path
+            ) from error
     return plan

@@ -93,7 +93,7 @@ class Observer:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self.failure is None:
+        if self.failure is None and self._thread.ident is not None:
             self._sample_load()
 
     def watch(self, harm: Callable[[], str | None]) -> None:

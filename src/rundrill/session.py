@@ -25,7 +25,7 @@ from rundrill.base.clock import Clock
 from rundrill.detection import Detector
 from rundrill.engine import Drill
 from rundrill.equipment import Equipment
-from rundrill.errors import MachineError, RundrillError
+from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.events import (
     DrillEnded,
     DrillFailed,
@@ -40,7 +40,7 @@ from rundrill.model import Plan, Verdict
 from rundrill.observer import Observer
 from rundrill.responder import AutoResponder, Kubectl, environment
 from rundrill.sources import alert_changed, scrape_failed, scrape_targets
-from rundrill.target.cluster import Cluster
+from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.undo import UndoJournal
 
 AUDIT_BUDGET_S = 60.0
@@ -74,20 +74,24 @@ class Session:
         self._clock = clock
         self._abort_on = abort_on
         self._verdict: Verdict | None = None
+        self._refusal: RundrillError | None = None
         wall = datetime.now(UTC)
         self._wall_time = wall.isoformat(timespec="seconds")
         name = inputs.experiment.path.stem
         self.run_id = f"{wall:%Y%m%d-%H%M%S}-{name}"
-        require_room(runs)
         self.folder = runs / self.run_id
+        self._started = clock.now()
+        self._cluster = Cluster(kubeconfig, scratch=scratch)
+        with _target_errors(kubeconfig):
+            host = self._load_host()
+            nodes = self._cluster.nodes()
+        require_room(runs)
         self.folder.mkdir()
         self._file: IO[str] = (self.folder / "events.jsonl").open("w", encoding="utf-8")
         self.log = EventLog(self._file, *listeners)
-        self._started = clock.now()
-        self._cluster = Cluster(kubeconfig, scratch=scratch)
         self._load = Load(
             locustfile=inputs.service.locustfile,
-            host=self._load_host(),
+            host=host,
             profile=plan.load,
             folder=self.folder,
             clock=clock,
@@ -95,7 +99,7 @@ class Session:
         )
         self._detector = Detector(
             inputs.rules,
-            scrape_targets(self._cluster, inputs.service, self._load),
+            scrape_targets(self._cluster, nodes, inputs.service, self._load),
             clock=clock,
             compression=plan.compression,
             on_change=lambda change: self.log.emit(alert_changed(change, self._started)),
@@ -114,10 +118,11 @@ class Session:
     def open(self) -> None:
         """Starts everything. Raises `RundrillError`, with nothing left running."""
         try:
-            self.log.emit(self._drill_started())
-            self._load.start()
-            self._detector.start()
-            self._observer.start()
+            with _target_errors(self._kubeconfig):
+                self.log.emit(self._drill_started())
+                self._load.start()
+                self._detector.start()
+                self._observer.start()
         except BaseException as error:
             with uninterrupted():
                 self._stop_instruments()
@@ -129,10 +134,20 @@ class Session:
     def conclude(self) -> Verdict:
         """Undoes the fault, stops everything, checks the money, judges, writes the report.
 
-        A second call gives the same verdict. Raises `MachineError` when the disk was full.
+        A second call gives the same verdict, or the same refusal to give one. Raises
+        `MachineError` when the disk was full.
         """
-        if self._verdict is not None:
-            return self._verdict
+        if self._refusal is not None:
+            raise self._refusal
+        if self._verdict is None:
+            try:
+                self._verdict = self._conclude()
+            except RundrillError as refusal:
+                self._refusal = refusal
+                raise
+        return self._verdict
+
+    def _conclude(self) -> Verdict:
         with uninterrupted():
             try:
                 self.drill.undo()
@@ -144,7 +159,7 @@ class Session:
             self.log.emit(DrillEnded(at=self.drill.now()))
             lost = self._events_lost()
             self._file.close()
-            self._verdict = verdict.judge(self.log.events)
+            judged = verdict.judge(self.log.events)
             if self.log.failure is not None:
                 raise MachineError(
                     f"the events could not be written: {self.log.failure.strerror}",
@@ -157,8 +172,8 @@ class Session:
                     path=self.folder / "events.jsonl",
                     fix="the fault was undone; run the drill again, nothing of this run counts",
                 )
-            report.write(self.folder, self.log.events, self._verdict)
-        return self._verdict
+            report.write(self.folder, self.log.events, judged)
+        return judged
 
     def _events_lost(self) -> bool:
         """A verdict without the file that it can be recomputed from is worth nothing."""
@@ -233,12 +248,16 @@ class Session:
         )
 
     def _check_money(self) -> None:
-        at, acknowledged = self.drill.now(), self._load.acknowledged()
+        at = self.drill.now()
+        acknowledged: Mapping[str, str] = {}
         try:
+            acknowledged = self._load.acknowledged()
             listing = self._run_audit()
             self.log.emit(audit.judge(at=at, acknowledged=acknowledged, listing=listing))
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except (OSError, ValueError, RundrillError, subprocess.SubprocessError) as error:
             told = getattr(error, "stderr", None) or str(error)
+            if isinstance(told, bytes):  # of a command that was stopped at its limit
+                told = told.decode("utf-8", "replace")
             self.log.emit(audit.unchecked(at=at, acknowledged=len(acknowledged), error=told))
 
     def _run_audit(self) -> str:
@@ -252,6 +271,7 @@ class Session:
             capture_output=True,
             text=True,
             timeout=AUDIT_BUDGET_S,
+            start_new_session=True,  # a second Ctrl-C is not for it
             check=True,
         )
         return done.stdout
@@ -260,6 +280,15 @@ class Session:
         self._load.stop()
         self._observer.stop()
         self._detector.stop()
+
+
+@contextmanager
+def _target_errors(kubeconfig: Path) -> Iterator[None]:
+    """Before a drill begins, a cluster that does not answer is bad input."""
+    try:
+        yield
+    except ClusterError as error:
+        raise TargetError(str(error), path=kubeconfig, fix="see that the target is up") from error
 
 
 @contextmanager

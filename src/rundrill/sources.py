@@ -4,6 +4,7 @@ Everything in the cluster is read through the API server's proxies, so a kubecon
 is needed, on any target.
 """
 
+import math
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,10 +22,9 @@ KUBE_STATE_METRICS = (
 
 
 def scrape_targets(
-    cluster: Cluster, service: ServiceFile, load: Load
+    cluster: Cluster, nodes: Sequence[str], service: ServiceFile, load: Load
 ) -> Callable[[], Sequence[ScrapeTarget]]:
     """The targets as they are now: pods come and go."""
-    nodes = cluster.nodes()
     last: list[ScrapeTarget] = []
 
     def get(path: str) -> Callable[[], str]:
@@ -71,7 +71,8 @@ def alert_changed(change: AlertChange, started: float) -> AlertChanged:
         alert=change.alert,
         state=change.state.value,
         labels=dict(change.labels),
-        value=change.value,
+        # A ratio of nothing is infinite in PromQL, and not a number in JSON.
+        value=change.value if change.value is not None and math.isfinite(change.value) else None,
     )
 
 

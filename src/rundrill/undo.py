@@ -30,11 +30,14 @@ class UndoJournal:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{entry.run_id}.json"
         partial = path.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(entry), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                json.dump(asdict(entry), file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)  # of a disk that is full
         return path
 
     def remove(self, entry: UndoEntry) -> None:

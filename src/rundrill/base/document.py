@@ -1,6 +1,7 @@
 """YAML with places: every value knows its line and column, so that a message can name them."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -56,9 +57,12 @@ class Node:
     @property
     def number(self) -> float:
         try:
-            return float(self.text)
+            number = float(self.text)
         except ValueError:
-            raise self.fail(f"expected a number, found {self.text!r}") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.fail(f"expected a number, found {self.text!r}")
+        return number
 
     @property
     def duration_s(self) -> float:

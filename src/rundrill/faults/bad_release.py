@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rundrill.faults.fault import Original
 from rundrill.plan.build import FaultParameter
-from rundrill.target.cluster import Cluster, Pod, object_path
+from rundrill.target.cluster import Cluster, ClusterError, Pod, object_path
 
 RESTARTS = 1
 """One restart proves that the container really ran and ended, not that it never started."""
@@ -34,7 +34,12 @@ class BadRelease:
     def original(self) -> Original:
         spec = self._cluster.get(self._path)["spec"]
         images = {item["name"]: item["image"] for item in spec["template"]["spec"]["containers"]}
-        return {"image": images.get(self._container), "selector": _selector(spec)}
+        if self._container not in images:
+            raise ClusterError(
+                f"deployment/{self._deployment} has no container {self._container!r},"
+                f" only {', '.join(images)}"
+            )
+        return {"image": images[self._container]}
 
     def inject(self) -> str:
         self._set_image(self._image)
@@ -86,7 +91,7 @@ class BadRelease:
     def _bad_pods(self) -> Sequence[Pod]:
         spec = self._cluster.get(self._path)["spec"]
         pods = self._cluster.pods(self._namespace, _selector(spec))
-        return [pod for pod in pods if pod.image == self._image]
+        return [pod for pod in pods if pod.images.get(self._container) == self._image]
 
     def _set_image(self, image: str) -> None:
         containers = [{"name": self._container, "image": image}]

@@ -253,6 +253,8 @@ def _parameters(
     for parameter in known:
         given = experiment.fault_parameters.get(parameter.name)
         if given is not None:
+            if parameter.name == "namespace":
+                _require_inside(given, experiment)
             values[parameter.name] = given.text
         elif parameter.default is not None:
             values[parameter.name] = parameter.default
@@ -261,6 +263,15 @@ def _parameters(
                 f"the fault's parameter `{parameter.name}` is missing", parameter.help
             )
     return values
+
+
+def _require_inside(namespace: Node, experiment: ExperimentFile) -> None:
+    """Only what is in the blast radius is compared after the undo."""
+    if namespace.text not in experiment.blast_radius.namespaces:
+        raise namespace.fail(
+            f"the fault's namespace `{namespace.text}` is outside the blast radius",
+            f"it names {', '.join(experiment.blast_radius.namespaces)}",
+        )
 
 
 def _steady_state(runbook: Runbook, bindings: Bindings) -> tuple[SteadyStateBound, ...]:

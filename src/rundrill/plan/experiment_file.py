@@ -154,7 +154,7 @@ def _load(node: Node) -> LoadProfile:
     mix = node.get("mix")
     profile = LoadProfile(
         rate_per_min=_positive(node.get("rate_per_min")),
-        max_in_flight=int(_positive(node.get("max_in_flight"))),
+        max_in_flight=max(1, int(_positive(node.get("max_in_flight")))),
         ramp_s=0.0,
         mix={name: _positive(value) for name, value in mix.items()},
     )

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from rundrill.base.clock import Clock
-from rundrill.errors import RundrillError
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
 from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
 from rundrill.responder import execution, guard
 from rundrill.responder.kubectl import Kubectl
+from rundrill.target.cluster import ClusterError
 
 ENDLESS_S: Final = 3.0
 """How long a command that never ends by itself is watched."""
@@ -152,9 +152,9 @@ class AutoResponder:
             if isinstance(bound, PodQuery):
                 try:
                     found = self._pods(bound)
-                except RundrillError as problem:
+                except ClusterError as problem:
                     return guard.Refused(
-                        why=f"no pod could be looked for to fill {name}: {problem.problem}",
+                        why=f"no pod could be looked for to fill {name}: {problem}",
                         outside=False,
                     )
                 if found is None:

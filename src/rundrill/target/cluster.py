@@ -23,8 +23,17 @@ TIMEOUT_S = 5.0
 AVAILABLE = "availableReplicas"
 _PATHS = {
     "configmap": "/api/v1/namespaces/{namespace}/configmaps/{name}",
+    "cronjob": "/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}",
+    "daemonset": "/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}",
     "deployment": "/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
+    "horizontalpodautoscaler": (
+        "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{name}"
+    ),
+    "ingress": "/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}",
+    "job": "/apis/batch/v1/namespaces/{namespace}/jobs/{name}",
     "networkpolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/{name}",
+    "persistentvolumeclaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}",
+    "poddisruptionbudget": "/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{name}",
     "service": "/api/v1/namespaces/{namespace}/services/{name}",
     "statefulset": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
 }
@@ -40,11 +49,11 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """What a drill asks of a pod. `waiting` and `exit_codes` are by container."""
+    """What a drill asks of a pod. Images, waiting reasons and exit codes are by container."""
 
     name: str
     namespace: str
-    image: str
+    images: Mapping[str, str]
     ready: bool
     terminating: bool
     started: bool
@@ -114,14 +123,22 @@ class Cluster:
     def declared(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
         """All that somebody declared in a namespace, as `kind/namespace/name`.
 
-        What controllers make of it (pods, ReplicaSets, endpoints) follows from it; Secrets are
-        left out, since a drill has no business reading them.
+        What controllers make of it (pods, ReplicaSets, endpoints, a CronJob's Jobs) follows from
+        it; Secrets are left out, since a drill has no business reading them. A kind that this
+        cluster does not serve has no objects in it.
         """
         found: dict[str, Mapping[str, Any]] = {}
         for kind, template in _PATHS.items():
             path = template.format(namespace=namespace, name="").rstrip("/")
-            for item in self.get(path)["items"]:
-                found[f"{kind}/{namespace}/{item['metadata']['name']}"] = item
+            try:
+                items = self.get(path)["items"]
+            except ClusterError as error:
+                if error.code != 404:
+                    raise
+                continue
+            for item in items:
+                if not item["metadata"].get("ownerReferences"):
+                    found[f"{kind}/{namespace}/{item['metadata']['name']}"] = item
         return found
 
     def pods(self, namespace: str, selector: str) -> Sequence[Pod]:
@@ -214,7 +231,7 @@ def _pod(item: Mapping[str, Any]) -> Pod:
     return Pod(
         name=item["metadata"]["name"],
         namespace=item["metadata"]["namespace"],
-        image=item["spec"]["containers"][0]["image"],
+        images={entry["name"]: entry["image"] for entry in item["spec"]["containers"]},
         ready=conditions.get("Ready") == "True",
         terminating="deletionTimestamp" in item["metadata"],
         started=bool(containers) and all(entry.get("started") for entry in containers),

@@ -94,8 +94,11 @@ class LocalTarget:
         self._wait_ready(cluster)
         return cluster
 
-    def down(self) -> None:
-        """Ends the cluster and all of its pods; reaps what a killed one left. Never raises."""
+    def down(self) -> str | None:
+        """Ends the cluster and all of its pods; reaps what a killed one left.
+
+        Gives why it could not be ended, None when it is gone.
+        """
         if self._server is not None:
             self._say("stopping the embedded cluster")
             if self._server.stdin is not None:
@@ -108,11 +111,14 @@ class LocalTarget:
         self._log.unlink(missing_ok=True)
         if self._folder.exists():
             command = [sys.executable, "-m", "localcluster", "down", f"--state={self._folder}"]
-            with suppress(TargetError):
+            try:
                 self._run(command, STOP_GRACE_S * 2)
+            except TargetError as error:
+                return error.problem
             with suppress(OSError):
                 (self._folder / METADATA).unlink(missing_ok=True)
                 self._folder.rmdir()
+        return None
 
     def _cluster(self) -> Cluster:
         return Cluster(self.kubeconfig, scratch=self._scratch)
@@ -186,6 +192,7 @@ class LocalTarget:
                 capture_output=True,
                 timeout=budget_s,
                 check=False,
+                start_new_session=True,  # Ctrl-C is for us to pass on in order
             )
         except subprocess.TimeoutExpired as error:
             raise TargetError(f"`{' '.join(command[1:4])}` took over {budget_s:g} s") from error

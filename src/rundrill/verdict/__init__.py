@@ -5,7 +5,7 @@ A promise without evidence is *unproven*, and nothing unproven is a pass.
 
 from collections.abc import Sequence
 
-from rundrill.events import DrillAborted, DrillEnded, DrillFailed, Event
+from rundrill.events import DrillAborted, DrillEnded, DrillFailed, Event, FaultUndone
 from rundrill.model import Outcome, Promise, PromiseState, Verdict
 from rundrill.verdict.findings import findings
 from rundrill.verdict.promises import promises
@@ -22,6 +22,9 @@ def judge(events: Sequence[Event]) -> Verdict:
     record = Record(events)
     kept = promises(record)
     outcome, reason = _outcome(record, kept)
+    undone = record.last(FaultUndone)
+    if undone is not None and not undone.undone and outcome is not Outcome.BROKEN:
+        reason += f"; the fault is NOT undone: {undone.evidence}"
     return Verdict(
         outcome=outcome,
         reason=reason,

@@ -204,8 +204,10 @@ def _harmless(record: Record) -> Promise:
         f"{during:.2%} of the requests failed while it ran,"
         f" {'none completed' if before is None else f'{before:.2%}'} between fault and response"
     )
-    harmed = during > limit and before is not None and during > before
     line = None if bound is None else bound.line
+    if before is None and during > limit:
+        return _promise("harmless", statement, State.UNPROVEN, evidence, line=line)
+    harmed = during > limit and before is not None and during > before
     return _promise(
         "harmless", statement, State.BROKEN if harmed else State.HELD, evidence, line=line
     )
@@ -216,8 +218,12 @@ def _durable(record: Record) -> Promise:
     judged, limit_s = record.last(SoakJudged), record.plan.windows.soak_s
     if judged is None or judged.evaluations == 0:
         return _promise("durable", statement, State.UNPROVEN, "the window was not watched")
-    told = [*judged.broken, *(f"{alert} fired again" for alert in judged.alerts)]
-    blind = [*judged.unmeasured, *_gap(record, judged.at - judged.window_s, judged.at)]
+    told = [*judged.broken, *(f"{alert} was firing" for alert in judged.alerts)]
+    start = judged.at - judged.window_s
+    blind = [*judged.unmeasured, *_gap(record, start, judged.at)]
+    dropped = sum(s.dropped for s in record.all(LoadSampled) if start < s.at <= judged.at)
+    if dropped:
+        blind.append(f"{dropped} requests of the load were dropped in the window")
     line = next((s.line for s in record.plan.steps if s.kind == "monitoring"), None)
     if told:
         state, evidence = State.BROKEN, "; ".join(told)

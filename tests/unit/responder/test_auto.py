@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import pytest
 
 from rundrill.base.clock import MonotonicClock
-from rundrill.errors import TargetError
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
 from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
 from rundrill.responder import AutoResponder, Kubectl, auto, find_kubectl
 from rundrill.runbook.placeholders import names
+from rundrill.target.cluster import ClusterError
 
 CLOCK = MonotonicClock()
 ANY_POD = PodQuery(namespace="production", selector="app=a", prefer="not-ready")
@@ -44,7 +44,7 @@ class Bench:
         self.events: list[Event] = []
         self.pod: str | None = "payment-1"
         self.queries: list[PodQuery] = []
-        self.failure: TargetError | None = None
+        self.failure: ClusterError | None = None
         self.recovered = False
         self._responder = AutoResponder(
             kubectl=Kubectl(
@@ -168,7 +168,7 @@ def test_a_command_that_cannot_be_run_is_refused_and_the_rest_goes_on(
 
 
 def test_pods_that_cannot_be_listed_are_a_refusal(stand_in: Bench) -> None:
-    stand_in.failure = TargetError("the API server does not answer")
+    stand_in.failure = ClusterError("the API server does not answer")
     events = stand_in.follow(step(1, "diagnosis", "kubectl logs <pod-name> -n production"))
     assert isinstance(events[1], CommandRefused)
     assert "the API server does not answer" in events[1].why

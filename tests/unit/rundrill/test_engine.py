@@ -58,6 +58,7 @@ class World:
     on_follow: Callable[[], None] = lambda: None
     replicas: int = 3
     gone: bool = False
+    other_alert: bool = False
     unseen: tuple[str, ...] = ()
     told: list[str] = field(default_factory=list)
 
@@ -76,7 +77,11 @@ class World:
                 self.comes_back_after_s is not None
                 and self.clock.at >= self.fixed_at + self.comes_back_after_s
             )
-        return {"PaymentPodRestarting": Alert("firing" if firing else "inactive")}
+        other = self.other_alert and self.fixed_at is not None
+        return {
+            "PaymentPodRestarting": Alert("firing" if firing else "inactive"),
+            "Other": Alert("firing" if other else "inactive"),
+        }
 
     @property
     def last_evaluation(self) -> float | None:
@@ -270,6 +275,12 @@ def test_a_procedure_that_does_not_help_is_told_at_the_response_time(tmp_path: P
     missed = rig.last(RecoveryMissed)
     assert missed.waited_s == pytest.approx(PLAN.windows.recover_budget_s, abs=0.5)
     assert "PaymentPodRestarting is firing" in missed.evidence
+
+
+def test_an_alert_that_nobody_expected_is_no_recovery_unless_tolerated(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, other_alert=True)
+    rig.run()
+    assert rig.last(RecoveryMissed).evidence == "Other is firing"
 
 
 def test_an_alert_that_comes_back_in_the_monitoring_window_is_not_durable(tmp_path: Path) -> None:

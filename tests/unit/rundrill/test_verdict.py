@@ -313,6 +313,23 @@ def test_a_fix_that_fails_more_requests_than_the_fault_did_is_broken() -> None:
     assert verdict.times.first_harm == 46.0
 
 
+def test_a_load_that_dropped_requests_in_the_soak_proves_nothing() -> None:
+    sample = replace(load(80.0), dropped=3)
+    events = [*HELD[:-5], sample, *HELD[-5:]]
+    assert state(events, "durable") is PromiseState.UNPROVEN
+
+
+def test_a_fix_during_which_most_failed_proves_nothing_without_a_before() -> None:
+    events = [load(46.0, failed=9) if e == load(46.0) else e for e in HELD if e != load(30.0)]
+    assert state(events, "harmless") is PromiseState.UNPROVEN
+
+
+def test_a_fault_that_is_not_undone_is_told_whatever_the_verdict() -> None:
+    events = changed(FaultUndone, undone=False, evidence="no answer")
+    verdict = judge([*events, DrillAborted(at=50.0, why="Ctrl-C")])
+    assert verdict.reason == "aborted: Ctrl-C; the fault is NOT undone: no answer"
+
+
 def test_an_aborted_drill_is_aborted_whatever_else_happened() -> None:
     verdict = judge([*HELD, DrillAborted(at=50.0, why="interrupted")])
     assert verdict.outcome is Outcome.ABORTED
