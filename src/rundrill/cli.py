@@ -38,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit code; bad input is one message on stderr, a bug is a traceback (70)."""
     options = _parser().parse_args(arguments)
     clock = MonotonicClock()
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    # SIGINT too: a shell starts what it runs in the background with Ctrl-C ignored, and Python
+    # would leave it so.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     commands: dict[str, Callable[[], int]] = {
         "run": lambda: _run(options, clock),
         "up": lambda: _up(options, clock),
@@ -246,4 +248,4 @@ def _say(text: str) -> None:
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    raise KeyboardInterrupt("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
