@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -154,4 +155,5 @@ def drill(tmp_path: Path) -> Iterator[Drill]:
     if made.process is not None and made.process.poll() is None:
         made.kill()
     for line in made.left_running():
-        os.kill(int(line.split()[0]), signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(int(line.split()[0]), signal.SIGKILL)

@@ -69,6 +69,10 @@ class LoadSampled:
     p99_ms: float | None
 
 
+UNKNOWN_HARM = "unknown: "
+"""How `SteadyStateSampled.harm` begins when nobody could tell: no recovery, but no harm seen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteadyStateSampled:
     """The steady-state bounds at one evaluation; a value of None is *no data* and never holds.

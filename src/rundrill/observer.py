@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rundrill.base.clock import Clock
 from rundrill.bounds import holds, shown
-from rundrill.events import Event, LoadSampled, SteadyStateSampled
+from rundrill.events import UNKNOWN_HARM, Event, LoadSampled, SteadyStateSampled
 from rundrill.model import SteadyStateBound
 from rundrill.target.cluster import ClusterError
 
@@ -145,7 +145,7 @@ class Observer:
         try:
             return self._harm(), None
         except ClusterError as error:
-            return f"unknown: {error}", str(error)
+            return f"{UNKNOWN_HARM}{error}", str(error)
 
     def _run(self) -> None:
         due = self._clock.now()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rundrill.bounds import compare, shown
 from rundrill.events import (
+    UNKNOWN_HARM,
     AlertChanged,
     CommandFinished,
     CommandRefused,
@@ -58,7 +59,7 @@ def _silent_harm_findings(record: Record) -> Iterator[Finding]:
                 state = event.state
                 fired = fired or state == "firing"
             elif isinstance(event, SteadyStateSampled) and fired and state == "inactive":
-                if event.harm is None:
+                if event.harm is None or event.harm.startswith(UNKNOWN_HARM):
                     continue
                 yield Finding(
                     id=f"silent-harm-{alert}",

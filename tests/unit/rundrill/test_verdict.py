@@ -394,4 +394,6 @@ def test_an_alert_that_resolves_while_the_harm_goes_on_is_a_finding() -> None:
     )
     found = {finding.id: finding for finding in judge([*HELD, sample]).findings}
     assert "9 restarts" in found["silent-harm-PaymentPodRestarting"].evidence
-    assert not [f for f in judge(HELD).findings if f.id.startswith("silent-harm")]
+    unknown = replace(sample, harm="unknown: no answer")
+    for events in (HELD, [*HELD, unknown]):
+        assert not [f for f in judge(events).findings if f.id.startswith("silent-harm")]
