@@ -73,8 +73,9 @@ def test_reading_takes_time_in_proportion_to_the_text(unit: str) -> None:
             times.append(time.process_time() - started)
         return min(times)
 
-    # Eight times the text takes eight times as long, or 64 times if it is quadratic.
-    assert seconds(48_000) < 24 * max(seconds(6_000), 0.004)
+    # Eight times the text takes eight times as long, or 64 times if it is quadratic. A busy
+    # machine can slow one look down, but not make every one of them quadratic.
+    assert any(seconds(48_000) < 24 * max(seconds(6_000), 0.004) for _ in range(5))
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff"])

@@ -1,0 +1,7 @@
+"""What holds for every test."""
+
+import signal
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited: then
+# no test could interrupt anything.
+signal.signal(signal.SIGINT, signal.default_int_handler)
