@@ -20,7 +20,7 @@ from rundrill.verdict import judge
 TOP = Path(__file__).parents[1]
 MARK = "RUNDRILL_TEST_MARK"
 OURS = ("localcluster", "payments.", "locust", "postgres", "valkey", "kubectl", "rundrill")
-COMPRESSION = "20"
+COMPRESSION = "40"
 
 
 class Drill:
@@ -75,9 +75,9 @@ class Drill:
         print(self.output)
         return self.process.returncode
 
-    def run(self, *arguments: str) -> int:
+    def run(self, *arguments: str, budget_s: float = 300.0) -> int:
         self.start(*arguments)
-        return self.finish()
+        return self.finish(budget_s)
 
     def run_folders(self) -> set[Path]:
         runs = self.folder / "runs"

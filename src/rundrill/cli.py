@@ -6,21 +6,25 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rundrill import events, experiment, report, verdict
+from rundrill import events, experiment, game_day, report, verdict
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import RundrillError, TargetError
-from rundrill.inputs import make_plan, read_inputs
-from rundrill.model import Outcome, Verdict
+from rundrill.game_day import Leg, Listener
+from rundrill.inputs import Inputs, make_plans, read_inputs
+from rundrill.model import Arm, Outcome, Plan
 from rundrill.plan import read_service
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
-from rundrill.session import Session, require_room, uninterrupted
+from rundrill.session import Site, require_room, uninterrupted
 from rundrill.workplace import Workplace
 
 BAD_INPUT = 2
 WALL_S = 150.0
+WALL_EACH_S = 85.0
+"""Of one drill, and of each of several: those share the start, and are compressed further."""
 MAX_COMPRESSION = 1000.0
 SERVICE = Path("runbooks/payment-service/service.yaml")
 EPILOG = """\
@@ -29,6 +33,8 @@ exit codes: 0 held, 1 broken, 2 bad input, 3 invalid (nothing was learned), 4 ab
 
 examples:
   rundrill run experiments/crash-loop.yaml        one drill on an embedded cluster of its own
+  rundrill run experiments/*.yaml                 a game day: one target, one load
+  rundrill run --with-control experiments/crash-loop.yaml    would it have healed by itself?
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
 """
@@ -72,15 +78,25 @@ def entry() -> None:
 
 
 def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
-    inputs = read_inputs(options.experiment)
-    # Everything the drill needs is checked before anything is started.
-    make_plan(inputs, target="local", compression=options.compress, wall_s=options.wall)
-    experiment.check(options.experiment)
+    read = [read_inputs(path) for path in options.experiment]
+
+    count = len(read)
+    wall_s = options.wall or (WALL_S if count == 1 else WALL_EACH_S * count)
+
+    def plans(compression: float | None) -> Sequence[tuple[Inputs, Plan]]:
+        made = make_plans(read, target="local", compression=compression, wall_s=wall_s)
+        return [(one, replace(plan, accepted=())) for one, plan in made] if options.strict else made
+
+    # Everything the drills need is checked before anything is started.
+    arms = _arms(options)
+    game_day.make_legs(plans(options.compress), arms=arms)
+    for path in options.experiment:
+        experiment.check(path)
     require_room(options.runs)
     kubectl = find_kubectl()
     workplace = Workplace()
     with workplace.lock():
-        local = workplace.local(inputs.service, kubectl=kubectl, clock=clock, say=_say)
+        local = workplace.local(read[0].service, kubectl=kubectl, clock=clock, say=_say)
         workplace.recover(local, clock=clock, say=_say)
         up = local.running()
         if up is not None and options.compress not in (None, up):
@@ -89,51 +105,52 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
                 path=local.kubeconfig,
                 fix="leave out --compress, or run `rundrill down` first",
             )
-        plan = make_plan(
-            inputs,
-            target="local",
-            compression=options.compress if up is None else up,
-            wall_s=options.wall,
-        )
+        legs = game_day.make_legs(plans(options.compress if up is None else up), arms=arms)
+        plan = legs[0].plan
         _say(f"compression {plan.compression:g}: {plan.compression_reason}")
         try:
             if up is None:
                 local.up(compression=plan.compression, keep=False)
-            console = Console()
-            session = Session(
-                inputs=inputs,
-                plan=plan,
-                kubeconfig=local.kubeconfig,
-                kubectl=kubectl,
+            else:
+                workplace.require_free(local.kubeconfig, clock=clock, say=_say)
+            folder, ended = game_day.run(
+                legs,
+                site=Site(
+                    kubeconfig=local.kubeconfig,
+                    kubectl=kubectl,
+                    scratch=workplace.scratch,
+                    journal=workplace.journal,
+                    clock=clock,
+                ),
                 runs=options.runs,
-                scratch=workplace.scratch,
-                journal=workplace.journal,
-                clock=clock,
-                listeners=[console],
-                abort_on=experiment.ABORT_ON,
+                listener=_listener(len(legs)),
             )
-            judged = _drill(session, options.experiment)
         finally:
             if up is None:
                 with uninterrupted():
                     local.down()
                     # A cluster that is gone took its fault with it.
                     workplace.recover(local, clock=clock, say=_say)
-    console.summary(judged, session.folder / "report.html")
-    return judged.outcome.exit_code
+    code = _tell(folder)
+    aborted = any(leg.verdict and leg.verdict.outcome is Outcome.ABORTED for leg in ended)
+    return Outcome.ABORTED.exit_code if aborted else code
 
 
-def _drill(session: Session, path: Path) -> Verdict:
-    session.open()
-    try:
-        experiment.run(session, path)
-    except KeyboardInterrupt as interrupt:
-        session.drill.abort(str(interrupt) or "Ctrl-C")
-    finally:
-        # From here on everything is on its way down; a second Ctrl-C has nothing to add.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        judged = session.conclude()
-    return judged
+def _arms(options: argparse.Namespace) -> Sequence[Arm]:
+    if options.dry:
+        return ["dry"]
+    return ["drill", "control"] if options.with_control else ["drill"]
+
+
+def _listener(count: int) -> Callable[[Leg], Listener]:
+    """A console for each leg, under a line of its own where there are several."""
+
+    def listen(leg: Leg) -> Listener:
+        if count > 1:
+            _say(f"\n== {leg.name}" + ("" if leg.plan.arm == "drill" else f", {leg.plan.arm} arm"))
+        return Console()
+
+    return listen
 
 
 def _up(options: argparse.Namespace, clock: MonotonicClock) -> int:
@@ -172,16 +189,47 @@ def _down(options: argparse.Namespace, clock: MonotonicClock) -> int:
 
 def _recover(options: argparse.Namespace, clock: MonotonicClock) -> int:
     workplace = Workplace()
+    if options.kubeconfig is not None:
+        with workplace.lock():
+            count = workplace.recover_marked(
+                options.kubeconfig, only_expired=options.expired, clock=clock, say=_say
+            )
+        _say(f"{count} left over" if count else "nothing was left over")
+        return 0
     service = read_service(options.service)
     with workplace.lock():
         local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
         count = workplace.recover(local, clock=clock, say=_say)
+        if local.running() is not None:
+            count += workplace.recover_marked(
+                local.kubeconfig, only_expired=options.expired, clock=clock, say=_say
+            )
     _say(f"{count} left over" if count else "nothing was left over")
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    path = options.run / "events.jsonl"
+    return _tell(options.run)
+
+
+def _tell(folder: Path) -> int:
+    """Writes the reports of a run folder from its events, says the answer, gives the exit code."""
+    return _tell_game_day(folder) if report.is_game_day(folder) else _tell_drill(folder)
+
+
+def _tell_game_day(folder: Path) -> int:
+    entries = report.read_game_day(folder)
+    for entry in entries:
+        if entry.verdict is not None:
+            report.write(folder / entry.folder, entry.events, entry.verdict, control=entry.control)
+    paths = report.write_game_day(folder, entries)
+    outcome = report.outcome_of(entries)
+    Console().game_day(entries, outcome, paths.html)
+    return outcome.exit_code
+
+
+def _tell_drill(folder: Path) -> int:
+    path = folder / "events.jsonl"
     if not path.is_file():
         raise RundrillError("there are no events of a run", path=path, fix="see runs/")
     told = events.read(path)
@@ -189,9 +237,16 @@ def _report(options: argparse.Namespace) -> int:
     if started is None:
         raise RundrillError("no drill began here", path=path, fix="the run was cut off at once")
     judged = verdict.judge(told)
-    paths = report.write(options.run, told, judged)
-    Console().summary(judged, paths.html, compression=started.plan.compression)
-    return judged.outcome.exit_code
+    beside = folder / "control" / "events.jsonl"
+    control = events.read(beside) if beside.is_file() else None
+    paths = report.write(folder, told, judged, control=control)
+    Console().summary(
+        judged,
+        paths.html,
+        compression=started.plan.compression,
+        attribution=verdict.attribute(told, control) if control else None,
+    )
+    return judged.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -202,16 +257,28 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run one drill, on a cluster of its own if none is up")
-    run.add_argument("experiment", type=Path, help="a file of experiments/")
+    run = commands.add_parser(
+        "run", help="run drills one after another, on a cluster of their own if none is up"
+    )
+    run.add_argument("experiment", type=Path, nargs="+", help="files of experiments/")
     run.add_argument("--compress", type=_factor, help="divide the stated durations by this")
     run.add_argument(
         "--wall",
         type=_seconds,
-        default=WALL_S,
         metavar="SECONDS",
-        help="choose the compression for this much wall time (default: %(default)g)",
+        help="choose the compression for this much wall time in all"
+        f" (default: {WALL_S:g} for one drill, {WALL_EACH_S:g} for each of several)",
     )
+    arms = run.add_mutually_exclusive_group()
+    arms.add_argument(
+        "--with-control",
+        action="store_true",
+        help="each fault once more, with nobody who follows the runbook: would it have healed?",
+    )
+    arms.add_argument(
+        "--dry", action="store_true", help="everything but the fault: every alert stays silent"
+    )
+    run.add_argument("--strict", action="store_true", help="accepted findings fail like all others")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders go")
     up = commands.add_parser("up", help="start the embedded cluster and leave it up")
     up.add_argument("--compress", type=_factor, default=15.0, help="default: %(default)g")
@@ -219,6 +286,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
     recover = commands.add_parser("recover", help="undo what a killed run left")
     recover.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
+    recover.add_argument(
+        "--kubeconfig", type=Path, help="undo the faults that are marked in this cluster"
+    )
+    recover.add_argument(
+        "--expired", action="store_true", help="only faults that have outlived their drill"
+    )
     rebuild = commands.add_parser("report", help="build the reports of a run from its events")
     rebuild.add_argument("run", type=Path, help="a folder of runs/")
     return parser

@@ -2,6 +2,9 @@
 
 Each phase tells what it saw as events and whether the drill can go on. Nothing here judges: the
 verdict is a function of the events.
+
+The control arm makes the same fault and follows nothing; the dry arm makes none, watches for as
+long as an alert may take, and so has nothing to respond to, to recover from, or to undo.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,13 +28,17 @@ from rundrill.events import (
     PhaseStarted,
     Recovered,
     RecoveryMissed,
+    Restored,
+    SilenceJudged,
     SoakJudged,
+    StepSkipped,
     StepStarted,
 )
 from rundrill.model import Plan
 from rundrill.observer import Look
+from rundrill.restore import restore, take_snapshot
 from rundrill.target.cluster import ClusterError
-from rundrill.target.snapshot import Snapshot, differences
+from rundrill.target.snapshot import Snapshot
 from rundrill.undo import UndoEntry
 
 POLL_S = 0.2
@@ -72,14 +79,18 @@ class Drill:
         self._instruments = equipment.instruments
         self._unseen = equipment.unseen
         self._journal = equipment.journal
+        self._mark = equipment.mark
+        self._unmark = equipment.unmark
         self._emit = emit
         self._clock = clock
         self._started = started
         self._abort_on = abort_on
         self.begun = False
         self._over = False
+        self._undoing = False
         self._load_stopped = False
         self._tolerated = frozenset(plan.tolerated_alerts)
+        self._dry = plan.arm == "dry"
         self._injected_at: float | None = None
         self._fired_at: float | None = None
         self._snapshot: Snapshot = {}
@@ -93,30 +104,34 @@ class Drill:
 
     def inject(self) -> bool:
         """The undo is on disk, the fault is made, and proves that it landed."""
-        return self._phase("inject", self._inject)
+        return self._phase("inject", self._inject_nothing if self._dry else self._inject)
 
     def detect(self) -> bool:
         """The expected alerts fire within the window that the runbook promises."""
-        return self._phase("detect", self._detect)
+        return self._phase("detect", self._listen if self._dry else self._detect)
 
     def respond(self) -> bool:
         """The procedure is followed, literally."""
-        return self._phase("respond", self._respond)
+        follow = self._respond if self._plan.arm == "drill" else self._stand_by
+        return self._phase("respond", follow)
 
     def recover(self) -> bool:
         """Steady state holds again and the alerts have resolved, in the response time."""
-        return self._phase("recover", self._recover)
+        return not self._over if self._dry else self._phase("recover", self._recover)
 
     def soak(self) -> bool:
         """It stays fixed for the runbook's monitoring window."""
-        return self._phase("soak", self._soak)
+        return not self._over if self._dry else self._phase("soak", self._soak)
 
     def undo(self) -> bool:
         """Always: the fault is undone and the blast radius compared with its snapshot."""
         if self._entry is None:
             return True
-        self._emit(PhaseStarted(at=self.now(), phase="undo"))
+        if not self._undoing:  # else it goes on where a second Ctrl-C cut it off
+            self._undoing = True
+            self._emit(PhaseStarted(at=self.now(), phase="undo"))
         passed, why = self._undo(self._entry)
+        self._undoing = False
         self._emit(PhaseEnded(at=self.now(), phase="undo", passed=passed, why=why))
         return passed
 
@@ -195,9 +210,12 @@ class Drill:
             fault=self._plan.fault,
             parameters=self._plan.fault_parameters,
             original=self._fault.original(),
+            namespaces=list(self._plan.blast_radius.namespaces),
+            snapshot=self._snapshot,
         )
         self._journal.write(entry)
         self._entry = entry
+        self._mark(entry)
         self._injected_at = self.now()
         change = self._fault.inject()
         self._observer.watch(self._fault.harm)
@@ -234,6 +252,59 @@ class Drill:
         steps = [step for step in self._plan.steps if step.kind != "monitoring"]
         self._responder.follow(steps, recovered=lambda: self._recovered_since() is not None)
         return True, "the responder is through with the procedure"
+
+    def _inject_nothing(self) -> Outcome:
+        return True, "the dry arm: no fault is made"
+
+    def _listen(self) -> Outcome:
+        """For as long as the alert would have had: nothing may stir without a fault."""
+        start, window_s = self.now(), self._plan.windows.detect_budget_s
+        self._wait(
+            lambda: (
+                self.now() - start >= window_s
+                or any(not look.holds or look.firing for look in self._observer.since(start))
+            ),
+            "the detection window",
+            window_s + POLL_S,
+        )
+        looks = self._observer.since(start)
+        broken = _distinct(reason for look in looks for reason in look.broken)
+        alerts = _distinct(alert for look in looks for alert in sorted(look.firing))
+        window_s = self.now() - start
+        self._emit(
+            SilenceJudged(
+                at=self.now(),
+                window_s=window_s,
+                evaluations=len(looks),
+                broken=broken,
+                alerts=alerts,
+            )
+        )
+        if broken or alerts or not looks:
+            return False, "; ".join([*broken, *alerts]) or "nothing was evaluated"
+        return True, f"nothing stirred in {window_s:.0f} s without a fault"
+
+    def _stand_by(self) -> Outcome:
+        """Nobody follows the runbook: in the dry arm since nothing calls for it."""
+        why = (
+            "the dry arm: no alert calls for it"
+            if self._dry
+            else "the control arm: nobody follows the runbook"
+        )
+        for step in self._plan.steps:
+            if step.kind != "monitoring":
+                self._emit(
+                    StepSkipped(
+                        at=self.now(),
+                        procedure=step.procedure,
+                        number=step.number,
+                        line=step.line,
+                        text=step.text,
+                        why=why,
+                        needless=True,
+                    )
+                )
+        return True, why
 
     def _recover(self) -> Outcome:
         assert self._fired_at is not None
@@ -302,16 +373,17 @@ class Drill:
         evidence = ""
         left: tuple[str, ...] = ()
         try:
-            self._fault.undo(dict(entry.original))
-            evidence = until(
-                lambda: self._fault.undone(dict(entry.original)),
-                what="the fault to be undone",
+            done = restore(
+                entry,
+                self._fault,
+                self._cluster,
                 budget_s=self._plan.windows.undo_budget_s,
-                every_s=POLL_S,
                 clock=self._clock,
             )
-            left = differences(self._snapshot, self._take_snapshot())
-            evidence = f"{evidence}; {len(self._snapshot)} declared objects were compared"
+            evidence, left = done.evidence, done.left
+            if done.restored:
+                self._emit(Restored(at=self.now(), changes=done.restored))
+            self._unmark(entry)
             self._journal.remove(entry)
             self._entry = None
             undone = True
@@ -375,8 +447,9 @@ class Drill:
                 raise RuntimeError(f"{name} stopped: {failure}") from failure
 
     def _last_look_holds(self) -> bool:
+        """An alert of the drill before may still have to resolve."""
         looks = self._observer.looks
-        return bool(looks) and looks[-1].holds
+        return bool(looks) and looks[-1].holds and not looks[-1].firing
 
     def _recovered_since(self) -> float | None:
         """Since when, after the alert, nothing has been wrong any more."""
@@ -388,11 +461,7 @@ class Drill:
         return since
 
     def _take_snapshot(self) -> Snapshot:
-        return {
-            name: item
-            for namespace in self._plan.blast_radius.namespaces
-            for name, item in self._cluster.declared(namespace).items()
-        }
+        return take_snapshot(self._cluster, self._plan.blast_radius.namespaces)
 
 
 def _troubles(look: Look, tolerated: frozenset[str]) -> list[str]:

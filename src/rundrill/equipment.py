@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from rundrill.events import LoadStopped
 from rundrill.faults import Fault
 from rundrill.load import Delivered
 from rundrill.model import PlannedStep
 from rundrill.observer import Observer
-from rundrill.undo import UndoJournal
+from rundrill.restore import Objects
+from rundrill.undo import UndoEntry, UndoJournal
 
 
 class Load(Protocol):
@@ -27,18 +28,13 @@ class Responder(Protocol):
     def follow(self, steps: Sequence[PlannedStep], *, recovered: Callable[[], bool]) -> None: ...
 
 
-class Objects(Protocol):
-    """What the engine asks of the cluster itself."""
-
-    def declared(self, namespace: str) -> Mapping[str, Mapping[str, Any]]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
     """What a drill works with.
 
     `instruments` gives what stopped each of them, None while well; `unseen` the metrics that each
-    alert needs and that nothing has told so far.
+    alert needs and that nothing has told so far. `mark` says in the cluster itself which fault is
+    in it, `unmark` that it is gone; both may raise `ClusterError`.
     """
 
     cluster: Objects
@@ -49,3 +45,5 @@ class Equipment:
     instruments: Callable[[], Mapping[str, BaseException | None]]
     unseen: Callable[[], Mapping[str, frozenset[str]]]
     journal: UndoJournal
+    mark: Callable[[UndoEntry], None]
+    unmark: Callable[[UndoEntry], None]

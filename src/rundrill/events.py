@@ -9,7 +9,7 @@ import json
 import threading
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -53,7 +53,12 @@ class LoadSampled:
     """One second of the load, [at - 1, at): counts of that second, not totals.
 
     Latencies are milliseconds from the *due* time of the requests that completed in it; None
-    when none did. `ok` counts what the customer would call a success.
+    when none did. `ok` counts what the customer would call a success, `slow` those of them that
+    took longer than the runbook's steady state allows; None when nobody counted.
+
+    `failed_ages` and `slow_ages` tell when the requests that failed or were slow in this second
+    had been due: how many seconds before this one, to their number. A request that the fault let
+    hang for ten seconds is not the harm of the step during which it gave up.
     """
 
     at: float
@@ -67,6 +72,9 @@ class LoadSampled:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    slow: int | None = None
+    failed_ages: Mapping[str, int] = field(default_factory=dict)
+    slow_ages: Mapping[str, int] = field(default_factory=dict)
 
 
 UNKNOWN_HARM = "unknown: "
@@ -174,6 +182,8 @@ class CommandFinished:
     stderr: str
     endless: bool = False
     """It never ends by itself (`logs -f`): that it was stopped is no failure."""
+    by_binding: bool = False
+    """Not the runbook's words: its author bound the command to a manual step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +240,25 @@ class SoakJudged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What the procedure itself had changed was brought back, a sentence for each value."""
+
+    at: float
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceJudged:
+    """The dry arm, without a fault, for as long as an alert may take: did anything stir?"""
+
+    at: float
+    window_s: float
+    evaluations: int
+    broken: tuple[str, ...]
+    alerts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultUndone:
     """`differences` are what the blast radius still shows against its snapshot."""
 
@@ -241,7 +270,11 @@ class FaultUndone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyChecked:
-    """Every payment acknowledged to a client is in the database exactly once."""
+    """Every payment acknowledged to a client is stored exactly once, and charged exactly once.
+
+    All tuples are idempotency keys. `charges` counts the gateways' own books; None where nobody
+    keeps any.
+    """
 
     at: float
     acknowledged: int
@@ -250,6 +283,17 @@ class MoneyChecked:
     doubled: tuple[str, ...]
     error: str | None
     """Why it could not be checked; then nothing is proven."""
+    charges: int | None = None
+    uncharged: tuple[str, ...] = ()
+    """Stored as captured, and on no gateway's books."""
+    unrecorded: tuple[str, ...] = ()
+    """Charged, and not stored, or stored as one that was not charged."""
+    mischarged: tuple[str, ...] = ()
+    """Charged with another amount or in another currency."""
+    unsettled: tuple[str, ...] = ()
+    """Promised or charged, and still open when the service had had its time."""
+    incomplete: tuple[str, ...] = ()
+    """Whose books were lost on the way, and why: nothing can be missed in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +349,8 @@ Event = Union[  # noqa: UP007 - get_args over it is what tests enumerate
     Recovered,
     RecoveryMissed,
     SoakJudged,
+    SilenceJudged,
+    Restored,
     FaultUndone,
     MoneyChecked,
     LoadStopped,

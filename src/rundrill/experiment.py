@@ -3,13 +3,14 @@
 An experiment is run by `rundrill run` or by plain `chaos run`; both walk the same phases of the
 same drill. Chaos Toolkit swallows most failures (an action that fails still ends *completed*), so
 the phases after a failed one do nothing by themselves, and the hypothesis after the method is
-true only for the verdict *held*.
+true only for a verdict that ends with exit code 0.
 """
 
 import json
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from chaoslib.exceptions import ChaosException, InterruptExecution
@@ -20,10 +21,11 @@ from rundrill.base.clock import MonotonicClock
 from rundrill.engine import Drill
 from rundrill.errors import ExperimentError, MachineError, RundrillError, TargetError
 from rundrill.inputs import make_plan, read_inputs
-from rundrill.model import Outcome
+from rundrill.instruments import Instruments
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
-from rundrill.session import Session
+from rundrill.session import Session, Site, require_room, target_errors
+from rundrill.target.cluster import Cluster
 from rundrill.workplace import Workplace
 
 ABORT_ON = (KeyboardInterrupt, SystemExit, InterruptExecution)
@@ -111,7 +113,7 @@ def require_steady_state() -> bool:
             raise ExperimentError("the baseline does not hold: nothing can be learned")
         return True
     verdict = session.conclude()
-    if verdict.outcome is not Outcome.HELD:
+    if verdict.exit_code != 0:
         raise ExperimentError(f"{verdict.outcome}: {verdict.reason}")
     return True
 
@@ -153,7 +155,7 @@ def close_session() -> bool:
         return False
     compression = session.plan.compression
     Console().summary(verdict, session.folder / "report.html", compression=compression)
-    return verdict.outcome is Outcome.HELD
+    return verdict.exit_code == 0
 
 
 def _current() -> Session:
@@ -178,15 +180,34 @@ def _open(path: Path, lock: ExitStack) -> Session:
         raise TargetError(
             "no target is up", path=local.kubeconfig, fix="run `rundrill up` before `chaos run`"
         )
+    place.require_free(local.kubeconfig, clock=clock, say=_say)
+    plan = make_plan(inputs, target=local.name, compression=compression, wall_s=0.0)
+    runs = Path("runs")
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{path.stem}"
+    with target_errors(local.kubeconfig):
+        instruments = Instruments(
+            cluster=Cluster(local.kubeconfig, scratch=place.scratch),
+            service=inputs.service,
+            profile=plan.load,
+            rules=inputs.rules,
+            compression=compression,
+            folder=runs / run_id,
+            clock=clock,
+        )
+    require_room(runs)
     session = Session(
         inputs=inputs,
-        plan=make_plan(inputs, target=local.name, compression=compression, wall_s=0.0),
-        kubeconfig=local.kubeconfig,
-        kubectl=kubectl,
-        runs=Path("runs"),
-        scratch=place.scratch,
-        journal=place.journal,
-        clock=clock,
+        plan=plan,
+        site=Site(
+            kubeconfig=local.kubeconfig,
+            kubectl=kubectl,
+            scratch=place.scratch,
+            journal=place.journal,
+            clock=clock,
+        ),
+        instruments=instruments,
+        run_id=run_id,
+        folder=runs / run_id,
         listeners=[Console()],
         abort_on=ABORT_ON,
     )

@@ -1,10 +1,11 @@
 """Reads all that a drill is made of, and joins it into a plan. Nothing is started here."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rundrill.base.clock import MonotonicClock
-from rundrill.detection import Detector, RuleSet, load_rules
+from rundrill.detection import Detector, RuleSet, interval_s, load_rules
 from rundrill.errors import BindingError, ExperimentError, RulesError
 from rundrill.faults import FAULTS
 from rundrill.model import Bindings, Plan, Runbook
@@ -12,6 +13,7 @@ from rundrill.plan import (
     ExperimentFile,
     ServiceFile,
     build_plan,
+    choose_compression,
     read_experiment,
     read_service,
 )
@@ -63,6 +65,7 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
         inputs.rules,
         tuple,
         clock=MonotonicClock(),
+        interval_s=interval_s(plan.compression),
         compression=plan.compression,
         on_change=lambda _change: None,
         on_scrape_failure=lambda _failure: None,
@@ -75,3 +78,30 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
                 f"`metrics`: {bound.subject}: {error.problem}", path=inputs.bindings.path
             ) from error
     return plan
+
+
+def make_plans(
+    inputs: Sequence[Inputs], *, target: str, compression: float | None, wall_s: float
+) -> Sequence[tuple[Inputs, Plan]]:
+    """The plans of a game day, all at one factor: given, or chosen for `wall_s` in all."""
+    if compression is not None or len(inputs) == 1:
+        return [
+            (one, make_plan(one, target=target, compression=compression, wall_s=wall_s))
+            for one in inputs
+        ]
+    real = make_plans(inputs, target=target, compression=1.0, wall_s=wall_s)
+    factor, reason = choose_compression([_stated_s(plan) for _, plan in real], wall_s)
+    return [
+        (one, replace(plan, compression_reason=reason))
+        for one, plan in make_plans(inputs, target=target, compression=factor, wall_s=wall_s)
+    ]
+
+
+def _stated_s(plan: Plan) -> float:
+    """The windows that a drill at no compression waits for.
+
+    One that is known not to recover waits for the whole response time instead of the soak.
+    """
+    never = any(item.promise == "recovered" for item in plan.accepted)
+    windows = plan.windows
+    return windows.baseline_s + (windows.recover_budget_s if never else windows.soak_s)

@@ -7,7 +7,7 @@ them; only `Plan` holds compressed ones, and says so.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 # ---------------------------------------------------------------- the runbook
 
@@ -19,6 +19,8 @@ class Command:
     line: int
     text: str
     placeholders: tuple[str, ...] = ()
+    bound: bool = False
+    """Not the runbook's: an author bound it to a manual step; `line` is the step's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,17 +117,29 @@ class PodQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What the editor of `kubectl edit` changes: JSON pointers into the object (RFC 6901)."""
+
+    set: Mapping[str, object]
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bindings:
     """What a drill's author adds where the runbook is silent.
 
     `metrics` maps a steady-state subject ("error rate") to PromQL in the base unit of its
-    threshold; `alerts` maps an alert claim's id to the name of a rule.
+    threshold; `alerts` maps an alert claim's id to the name of a rule. `steps` gives a manual
+    step (`procedure#number`) the commands that do it, `edits` a step with `kubectl edit` the
+    changes to make.
     """
 
     path: str
     metrics: Mapping[str, str] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
     placeholders: Mapping[str, str | PodQuery] = field(default_factory=dict)
+    steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    edits: Mapping[str, Edit] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- the plan
@@ -166,16 +180,25 @@ class PlannedStep:
     text: str
     kind: Literal["diagnosis", "remedy", "verification", "manual", "monitoring"]
     commands: tuple[Command, ...]
+    edit: Edit | None = None
+    """What to change where a command is `kubectl edit`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadProfile:
-    """The steady load. `rate_per_min` is offered whatever the service does (open loop)."""
+    """The steady load. `rate_per_min` is offered whatever the service does (open loop).
+
+    `retries`: how often a customer asks again, with the same idempotency key, for a payment of
+    which he cannot know what became.
+    """
 
     rate_per_min: float
     max_in_flight: int
     ramp_s: float
     mix: Mapping[str, float]
+    retries: int = 0
+    slow_s: float | None = None
+    """The runbook's steady-state response time: an answer that took longer was slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +227,23 @@ class Windows:
     soak_s: float
     undo_budget_s: float
     command_budget_s: float
+
+
+Arm = Literal["drill", "control", "dry"]
+"""The drill itself; the same fault with nobody who follows the runbook; all but the fault."""
+
+ACCEPTABLE: Final = ("detected", "recovered", "harmless", "durable", "undone", "money")
+"""Promises that may be known to break. The others say whether a drill counts at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A finding that is known: the promise that breaks, why, and until when that is accepted."""
+
+    promise: str
+    reason: str
+    review: str
+    """An ISO date; the finding is accepted on that day, and no longer after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,22 +276,34 @@ class Plan:
     """Rule name to the runbook's line that promises the alert."""
     severity_conditions: tuple[SeverityCondition, ...] = ()
     """Most severe first."""
+    arm: Arm = "drill"
+    accepted: tuple[Acceptance, ...] = ()
+    """Left empty under `--strict`: then nothing is accepted, in no report and no exit code."""
 
 
 # ---------------------------------------------------------------- the verdict
 
 
 class Outcome(StrEnum):
-    """How a drill ended; `exit_code` is the process's."""
+    """How a drill ended.
+
+    The arms have answers of their own, so that none of them reads as a drill that held: a control
+    arm was `HEALED` by nobody or stayed `UNHEALED`, a dry arm was `SILENT` or `NOISY`.
+    """
 
     HELD = "held"
     BROKEN = "broken"
     INVALID = "invalid"
     ABORTED = "aborted"
+    HEALED = "healed"
+    UNHEALED = "unhealed"
+    SILENT = "silent"
+    NOISY = "noisy"
 
     @property
     def exit_code(self) -> int:
-        return {"held": 0, "broken": 1, "invalid": 3, "aborted": 4}[self.value]
+        """The process's, before acceptance: `Verdict.exit_code` knows about that."""
+        return {"broken": 1, "noisy": 1, "invalid": 3, "aborted": 4}.get(self.value, 0)
 
 
 class PromiseState(StrEnum):
@@ -302,6 +354,48 @@ class Times:
     ended: float | None = None
 
 
+AcceptanceState = Literal[
+    "none", "undecided", "accepted", "otherwise", "expired", "unexpectedly-held"
+]
+"""What the findings that the experiment accepts mean for this verdict.
+
+`none`: none is stated. `undecided`: the drill taught nothing. `accepted`: broken in exactly the
+stated way. `otherwise`: broken in another way. `expired`: broken as stated, past the review date.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What customers met in some seconds of the run, [start, end).
+
+    `requests` were due in them; `failed` and `slow` are those of them that ended so, whenever
+    that was. `worst_*` are the shares in the worst ten seconds of it (`verdict.harm` says more);
+    None is *no data*.
+    """
+
+    start: float
+    end: float
+    requests: int
+    failed: int
+    slow: int | None
+    worst_failed: float | None
+    worst_slow: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepHarm:
+    """What one remedial step did to customers, against what the fault had done before it."""
+
+    procedure: str
+    number: int
+    line: int
+    text: str
+    state: Literal["harmless", "harmful", "unknown"]
+    evidence: str
+    before: Stretch
+    during: Stretch
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The answer. A pure function of the events."""
@@ -311,3 +405,52 @@ class Verdict:
     promises: tuple[Promise, ...]
     findings: tuple[Finding, ...]
     times: Times
+    arm: Arm = "drill"
+    acceptance: AcceptanceState = "none"
+    acceptance_reason: str = ""
+    """One sentence; empty when nothing is accepted."""
+    harm: tuple[StepHarm, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 only for what held unless it was said to break, and what broke exactly as accepted."""
+        if self.acceptance == "unexpectedly-held":
+            return Outcome.BROKEN.exit_code
+        if self.outcome is Outcome.BROKEN and self.acceptance == "accepted":
+            return 0
+        return self.outcome.exit_code
+
+
+# ---------------------------------------------------------------- two arms, several drills
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Was it the procedure that brought the service back? Times are seconds from the alert.
+
+    `necessary`: without it the service stayed broken. `faster`: it would have healed by itself,
+    later. `not-shown`: it heals as fast without the procedure. `none`: neither arm recovered.
+    `worse`: it heals by itself, and did not when the procedure was followed. `unknown`: one of
+    the arms taught nothing, or they cannot be compared.
+    """
+
+    effect: Literal["necessary", "faster", "not-shown", "none", "worse", "unknown"]
+    sentence: str
+    drill_recovered_s: float | None = None
+    control_healed_s: float | None = None
+    control_watched_s: float | None = None
+    tolerance_s: float | None = None
+    finding: Finding | None = None
+
+
+GameDayWord = Literal["held", "accepted", "broken", "invalid", "aborted", "silent", "noisy"]
+"""`accepted` is no `held`, though both end with 0; `silent` and `noisy` are of dry arms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameDayOutcome:
+    """The worst of the drills; `reason` counts them by their answers."""
+
+    outcome: GameDayWord
+    exit_code: int
+    reason: str

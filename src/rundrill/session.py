@@ -7,7 +7,6 @@ whatever happened before, and cannot be interrupted by a second Ctrl-C.
 import json
 import os
 import platform
-import shlex
 import shutil
 import signal
 import subprocess
@@ -15,14 +14,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
 from rundrill import audit, report, verdict
 from rundrill.base.clock import Clock
-from rundrill.detection import Detector
 from rundrill.engine import Drill
 from rundrill.equipment import Equipment
 from rundrill.errors import MachineError, RundrillError, TargetError
@@ -35,82 +34,75 @@ from rundrill.events import (
 )
 from rundrill.faults import FAULTS
 from rundrill.inputs import Inputs
-from rundrill.load import Load
+from rundrill.instruments import Instruments
 from rundrill.model import Plan, Verdict
+from rundrill.money import MoneyCheck
 from rundrill.observer import Observer
-from rundrill.responder import AutoResponder, Kubectl, environment
-from rundrill.sources import alert_changed, scrape_failed, scrape_targets
+from rundrill.responder import AutoResponder, Kubectl
+from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
-from rundrill.undo import UndoJournal
+from rundrill.undo import UndoEntry, UndoJournal
 
-AUDIT_BUDGET_S = 60.0
 FREE_BYTES = 64 * 1024 * 1024
 """A run folder is about 2 MB; a database and logs are beside it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where and with what drills are run: a cluster, a kubectl, the folders of this machine."""
+
+    kubeconfig: Path
+    kubectl: Path
+    scratch: Path
+    journal: UndoJournal
+    clock: Clock
+
+
 class Session:
-    """One drill against a target that is up."""
+    """One drill against a target that is up, with instruments that may serve several.
+
+    `ends_load` says that no other drill follows under the same load. Raises `TargetError` when
+    the target does not answer.
+    """
 
     def __init__(
         self,
         *,
         inputs: Inputs,
         plan: Plan,
-        kubeconfig: Path,
-        kubectl: Path,
-        runs: Path,
-        scratch: Path,
-        journal: UndoJournal,
-        clock: Clock,
+        site: Site,
+        instruments: Instruments,
+        run_id: str,
+        folder: Path,
         listeners: Sequence[Callable[[Event], None]],
         abort_on: tuple[type[BaseException], ...],
+        ends_load: bool = True,
     ) -> None:
         self._inputs = inputs
         self.plan = plan
-        self._kubeconfig = kubeconfig
-        self._kubectl = kubectl
-        self._scratch = scratch
-        self._journal = journal
-        self._clock = clock
+        self._site = site
+        self._clock = site.clock
+        self._instruments = instruments
+        self._detector = instruments.detector
         self._abort_on = abort_on
+        self._ends_load = ends_load
         self._verdict: Verdict | None = None
-        self._refusal: RundrillError | None = None
-        wall = datetime.now(UTC)
-        self._wall_time = wall.isoformat(timespec="seconds")
-        name = inputs.experiment.path.stem
-        self.run_id = f"{wall:%Y%m%d-%H%M%S}-{name}"
-        self.folder = runs / self.run_id
-        self._started = clock.now()
-        self._cluster = Cluster(kubeconfig, scratch=scratch)
-        with _target_errors(kubeconfig):
-            host = self._load_host()
-            nodes = self._cluster.nodes()
-        require_room(runs)
-        self.folder.mkdir()
-        self._file: IO[str] = (self.folder / "events.jsonl").open("w", encoding="utf-8")
+        self._refusal: Exception | None = None
+        self._wall_time = datetime.now(UTC).isoformat(timespec="seconds")
+        self.run_id = run_id
+        self.folder = folder
+        self._started = site.clock.now()
+        self._cluster = Cluster(site.kubeconfig, scratch=site.scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file: IO[str] = (folder / "events.jsonl").open("x", encoding="utf-8")
         self.log = EventLog(self._file, *listeners)
-        self._load = Load(
-            locustfile=inputs.service.locustfile,
-            host=host,
-            profile=plan.load,
-            folder=self.folder,
-            clock=clock,
-            zero=self._started,
-        )
-        self._detector = Detector(
-            inputs.rules,
-            scrape_targets(self._cluster, nodes, inputs.service, self._load),
-            clock=clock,
-            compression=plan.compression,
-            on_change=lambda change: self.log.emit(alert_changed(change, self._started)),
-            on_scrape_failure=lambda gone: self.log.emit(scrape_failed(gone, self._started)),
-        )
+        self._load = instruments.load(started=self._started, ends=ends_load)
         self._observer = Observer(
             bounds=plan.steady_state,
             detection=self._detector,
             load=self._load,
             emit=self.log.emit,
-            clock=clock,
+            clock=site.clock,
             started=self._started,
         )
         self.drill = self._make_drill()
@@ -118,14 +110,15 @@ class Session:
     def open(self) -> None:
         """Starts everything. Raises `RundrillError`, with nothing left running."""
         try:
-            with _target_errors(self._kubeconfig):
+            with target_errors(self._site.kubeconfig):
                 self.log.emit(self._drill_started())
-                self._load.start()
-                self._detector.start()
+                self._instruments.attach(self.log.emit, self._started)
+                self._instruments.start()
                 self._observer.start()
         except BaseException as error:
             with uninterrupted():
-                self._stop_instruments()
+                self._observer.stop()
+                self._instruments.stop()
                 if isinstance(error, RundrillError):
                     self.log.emit(DrillFailed(at=self.drill.now(), phase="setup", why=str(error)))
                 self._file.close()
@@ -142,8 +135,8 @@ class Session:
         if self._verdict is None:
             try:
                 self._verdict = self._conclude()
-            except RundrillError as refusal:
-                self._refusal = refusal
+            except Exception as refusal:
+                self._refusal = refusal  # Chaos Toolkit swallows it the first time
                 raise
         return self._verdict
 
@@ -152,10 +145,12 @@ class Session:
             try:
                 self.drill.undo()
             finally:
+                self._instruments.detach()  # that the load ends is no failed scrape
                 self.drill.stop_load()
                 self._observer.stop()
                 self._check_money()
-                self._stop_instruments()
+                if self._ends_load:
+                    self._instruments.stop()
             self.log.emit(DrillEnded(at=self.drill.now()))
             lost = self._events_lost()
             self._file.close()
@@ -186,7 +181,9 @@ class Session:
 
     def _make_drill(self) -> Drill:
         responder = AutoResponder(
-            kubectl=Kubectl(path=self._kubectl, kubeconfig=self._kubeconfig, cache=self._scratch),
+            kubectl=Kubectl(
+                path=self._site.kubectl, kubeconfig=self._site.kubeconfig, cache=self._site.scratch
+            ),
             blast_radius=self.plan.blast_radius,
             placeholders=self.plan.placeholders,
             pods=self._cluster.first_pod,
@@ -198,7 +195,7 @@ class Session:
         return Drill(
             self.plan,
             run_id=self.run_id,
-            kubeconfig=str(self._kubeconfig.resolve()),
+            kubeconfig=str(self._site.kubeconfig.resolve()),
             equipment=Equipment(
                 cluster=self._cluster,
                 fault=FAULTS[self.plan.fault](self._cluster, self.plan.fault_parameters),
@@ -209,7 +206,9 @@ class Session:
                 unseen=lambda: {
                     name: self._detector.unseen_metrics(name) for name in self._inputs.rules.alerts
                 },
-                journal=self._journal,
+                journal=self._site.journal,
+                mark=self._mark,
+                unmark=self._unmark,
             ),
             emit=self.log.emit,
             clock=self._clock,
@@ -226,10 +225,27 @@ class Session:
             "the event log": self.log.failure,
         }
 
-    def _load_host(self) -> str:
-        service = self._inputs.service
-        address = self._cluster.cluster_ip(service.load_namespace, service.load_service)
-        return f"http://{address}:{service.load_port}"
+    def _mark(self, entry: UndoEntry) -> None:
+        """In the cluster itself: for how long, by the wall clock, the fault may be there."""
+        windows = self.plan.windows
+        lasts_s = (
+            windows.land_budget_s
+            + windows.detect_budget_s
+            + windows.recover_budget_s
+            + windows.soak_s
+            + 2 * windows.undo_budget_s
+            + windows.command_budget_s * sum(len(step.commands) for step in self.plan.steps)
+        )
+        marker.put(
+            self._cluster,
+            namespace=entry.namespaces[0],
+            run_id=entry.run_id,
+            expires=datetime.now(UTC) + timedelta(seconds=lasts_s),
+            entry=asdict(entry),
+        )
+
+    def _unmark(self, entry: UndoEntry) -> None:
+        marker.remove(self._cluster, namespace=entry.namespaces[0], run_id=entry.run_id)
 
     def _drill_started(self) -> DrillStarted:
         return DrillStarted(
@@ -242,48 +258,31 @@ class Session:
                 "python": platform.python_version(),
                 "platform": platform.platform(),
                 "cluster": self._cluster.version(),
-                "kubectl": _kubectl_version(self._kubectl),
+                "kubectl": _kubectl_version(self._site.kubectl),
             },
             rules=self._detector.evaluated_rules(),
         )
 
     def _check_money(self) -> None:
         at = self.drill.now()
-        acknowledged: Mapping[str, str] = {}
+        money = MoneyCheck(
+            service=self._inputs.service,
+            books=self._instruments.books,
+            kubectl=self._site.kubectl,
+            kubeconfig=self._site.kubeconfig,
+            scratch=self._site.scratch,
+            clock=self._clock,
+        )
         try:
             acknowledged = self._load.acknowledged()
-            listing = self._run_audit()
-            self.log.emit(audit.judge(at=at, acknowledged=acknowledged, listing=listing))
-        except (OSError, ValueError, RundrillError, subprocess.SubprocessError) as error:
-            told = getattr(error, "stderr", None) or str(error)
-            if isinstance(told, bytes):  # of a command that was stopped at its limit
-                told = told.decode("utf-8", "replace")
-            self.log.emit(audit.unchecked(at=at, acknowledged=len(acknowledged), error=told))
-
-    def _run_audit(self) -> str:
-        command = shlex.split(self._inputs.service.audit)
-        if command and command[0] == "kubectl":
-            command[0] = str(self._kubectl)
-        done = subprocess.run(
-            command,
-            env=environment(os.environ, kubeconfig=self._kubeconfig, cache=self._scratch),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=AUDIT_BUDGET_S,
-            start_new_session=True,  # a second Ctrl-C is not for it
-            check=True,
-        )
-        return done.stdout
-
-    def _stop_instruments(self) -> None:
-        self._load.stop()
-        self._observer.stop()
-        self._detector.stop()
+        except RundrillError as error:
+            self.log.emit(audit.unchecked(at=at, acknowledged=0, error=str(error)))
+        else:
+            self.log.emit(money.check(at=at, acknowledged=acknowledged))
 
 
 @contextmanager
-def _target_errors(kubeconfig: Path) -> Iterator[None]:
+def target_errors(kubeconfig: Path) -> Iterator[None]:
     """Before a drill begins, a cluster that does not answer is bad input."""
     try:
         yield

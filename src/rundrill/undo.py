@@ -3,20 +3,25 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoEntry:
-    """All that another process needs to undo a fault."""
+    """All that another process needs to undo a fault, and what the procedure did beside it.
+
+    `snapshot` is what was declared in `namespaces` before, as `kind/namespace/name` to object.
+    """
 
     run_id: str
     kubeconfig: str
     fault: str
     parameters: Mapping[str, object]
     original: Mapping[str, Any]
+    namespaces: list[str] = field(default_factory=list)
+    snapshot: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class UndoJournal:

@@ -7,15 +7,18 @@ runner at a time holds its lock; the kernel lets go of it when the runner dies.
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
-from rundrill.base.wait import WaitTimeoutError, until
+from rundrill.base.wait import WaitTimeoutError
 from rundrill.errors import MachineError, TargetError
 from rundrill.faults import FAULTS
 from rundrill.plan import ServiceFile
+from rundrill.restore import restore
+from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.local import LocalTarget
 from rundrill.undo import UndoEntry, UndoJournal
@@ -85,29 +88,67 @@ class Workplace:
                 # The embedded cluster ends with its runner, and everything in it.
                 say(f"the cluster of run {entry.run_id} is gone, and its fault with it")
             else:
-                say(f"undoing what run {entry.run_id} left: {entry.fault}")
-                self._undo(entry, clock)
+                self._undo(entry, Path(entry.kubeconfig), clock=clock, say=say)
             self.journal.remove(entry)
         if local.running() is None:
             local.down()
         return len(leftovers)
 
-    def _undo(self, entry: UndoEntry, clock: Clock) -> None:
-        original = dict(entry.original)
-        try:
-            cluster = Cluster(Path(entry.kubeconfig), scratch=self.scratch)
-            fault = FAULTS[entry.fault](cluster, entry.parameters)
-            fault.undo(original)
-            until(
-                lambda: fault.undone(original),
-                what="the fault to be undone",
-                budget_s=UNDO_BUDGET_S,
-                every_s=0.2,
-                clock=clock,
+    def recover_marked(
+        self, kubeconfig: Path, *, only_expired: bool, clock: Clock, say: Callable[[str], None]
+    ) -> int:
+        """Undoes the faults whose markers are in a cluster; gives how many.
+
+        For when the runner's machine, and the undo journal with it, is gone. Raises `TargetError`.
+        """
+        count = 0
+        for found in self._markers(kubeconfig):
+            if only_expired and not found.expired(datetime.now(UTC)):
+                say(f"the fault of run {found.run_id} may last until {found.expires}")
+                continue
+            self._undo(UndoEntry(**found.entry), kubeconfig, clock=clock, say=say)
+            count += 1
+        return count
+
+    def require_free(self, kubeconfig: Path, *, clock: Clock, say: Callable[[str], None]) -> None:
+        """Undoes faults that have expired. Raises `TargetError` when one has not."""
+        self.recover_marked(kubeconfig, only_expired=True, clock=clock, say=say)
+        for found in self._markers(kubeconfig):
+            raise TargetError(
+                f"the fault of run {found.run_id} is in this cluster until {found.expires}",
+                path=kubeconfig,
+                fix="wait, or undo it now: rundrill recover --kubeconfig " + str(kubeconfig),
             )
+
+    def _markers(self, kubeconfig: Path) -> Sequence[marker.Marker]:
+        try:
+            return marker.find(Cluster(kubeconfig, scratch=self.scratch))
+        except ClusterError as error:
+            raise TargetError(str(error), path=kubeconfig) from error
+
+    def _undo(
+        self, entry: UndoEntry, kubeconfig: Path, *, clock: Clock, say: Callable[[str], None]
+    ) -> None:
+        say(f"undoing what run {entry.run_id} left: {entry.fault}")
+        try:
+            left = undo_leftover(entry, Cluster(kubeconfig, scratch=self.scratch), clock)
         except (ClusterError, WaitTimeoutError) as error:
             raise TargetError(
                 f"the fault of run {entry.run_id} is not undone: {error}",
-                path=entry.kubeconfig,
+                path=kubeconfig,
                 fix="bring the cluster back and run `rundrill recover`",
             ) from error
+        for difference in left:
+            say(f"not as it was before run {entry.run_id}: {difference}")
+
+
+def undo_leftover(entry: UndoEntry, cluster: Cluster, clock: Clock) -> tuple[str, ...]:
+    """Undoes what a killed run left; gives what is still different.
+
+    Raises `ClusterError` and `WaitTimeoutError`.
+    """
+    fault = FAULTS[entry.fault](cluster, entry.parameters)
+    done = restore(entry, fault, cluster, budget_s=UNDO_BUDGET_S, clock=clock)
+    for namespace in entry.namespaces:
+        marker.remove(cluster, namespace=namespace, run_id=entry.run_id)
+    return done.left

@@ -1,7 +1,7 @@
 """Scrape, PromQL, alert states. Knows nothing of runbooks or drills."""
 
 from rundrill.detection.alerts import AlertSeries, AlertState, AlertStatus
-from rundrill.detection.detector import AlertChange, Detector
+from rundrill.detection.detector import AlertChange, Detector, interval_s
 from rundrill.detection.labels import Labels
 from rundrill.detection.rules import AlertRule, RecordingRule, RuleGroup, RuleSet, load_rules
 from rundrill.detection.scrape import ScrapeFailure, ScrapeTarget
@@ -19,5 +19,6 @@ __all__ = [
     "RuleSet",
     "ScrapeFailure",
     "ScrapeTarget",
+    "interval_s",
     "load_rules",
 ]

@@ -33,6 +33,14 @@ _TRIM_EVERY: Final = 16
 _STOP_WITHIN_S: Final = 10.0
 
 
+def interval_s(compression: float) -> float:
+    """How often to scrape and evaluate: every second, oftener where a minute lasts under 3 s.
+
+    A rule over one minute then still sees three scrapes, up to a compression of 80 and more.
+    """
+    return min(1.0, 20.0 / compression)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChange:
     """A rule came into another state. `at` is the time of the evaluation.

@@ -2,5 +2,6 @@
 
 from rundrill.load.process import Load
 from rundrill.load.record import Delivered
+from rundrill.load.shared import DrillLoad
 
-__all__ = ["Delivered", "Load"]
+__all__ = ["Delivered", "DrillLoad", "Load"]

@@ -20,7 +20,7 @@ from rundrill.base import wait
 from rundrill.base.clock import Clock
 from rundrill.errors import MachineError, TargetError
 from rundrill.events import LoadSampled, LoadStopped
-from rundrill.load.record import Delivered, RequestLog
+from rundrill.load.record import NOTHING, Delivered, RequestLog, Totals
 from rundrill.load.tail import Tail, last_lines
 from rundrill.model import LoadProfile
 
@@ -100,7 +100,7 @@ class Load:
         self._check()
         now = self._clock.now()
         self._zero = now if self._zero is None else self._zero
-        self._account = RequestLog(zero=self._zero, start=now)
+        self._account = RequestLog(zero=self._zero, start=now, slow_s=self._profile.slow_s)
         try:
             with self.log_path.open("ab") as log:
                 self._process = self._spawn(log)
@@ -153,6 +153,15 @@ class Load:
         """
         with self._reading:
             return dict(self._read().acknowledged)
+
+    def totals_since(self, start: float) -> Totals:
+        """The account from the clock time `start` on."""
+        with self._reading:
+            if self._account is None:
+                return NOTHING
+            if self._stopped is None:
+                self._read()
+            return self._account.totals_since(start)
 
     def stop(self) -> LoadStopped:
         """Ends the load and gives its account; a second call gives the same one. Bounded.
@@ -220,6 +229,7 @@ class Load:
             "RUNDRILL_LOAD_RAMP_S": str(profile.ramp_s),
             "RUNDRILL_LOAD_MAX_IN_FLIGHT": str(profile.max_in_flight),
             "RUNDRILL_LOAD_MIX": ",".join(f"{kind}={part}" for kind, part in profile.mix.items()),
+            "RUNDRILL_LOAD_RETRIES": str(profile.retries),
             "RUNDRILL_LOAD_TOKEN": self._token,
             "RUNDRILL_LOAD_STOP_S": str(LAND_S),
             "RUNDRILL_LOAD_RECORD": str(self.record_path),

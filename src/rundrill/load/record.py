@@ -8,6 +8,7 @@ import json
 import math
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,21 +43,27 @@ class Totals:
     worst_lateness_ms: float | None
 
 
+NOTHING: Final = Totals(issued=0, completed=0, dropped=0, abandoned=0, worst_lateness_ms=None)
+
+
 class RequestLog:
     """The account of a request log, kept up to date line by line.
 
-    `zero` is the clock reading that events call 0; `start` the one at which the load began.
+    `zero` is the clock reading that events call 0; `start` the one at which the load began. An
+    answer that took longer than `slow_s` from its due time was slow; None counts none.
     """
 
-    def __init__(self, *, zero: float, start: float) -> None:
+    def __init__(self, *, zero: float, start: float, slow_s: float | None = None) -> None:
         self._zero = zero
+        self._slow_s = slow_s
         self._second = math.floor(start - zero) + 1
         self._ready: list[LoadSampled] = []
         self._due: dict[int, float] = {}
         self._sent = array("d")
+        self._late_s = array("d")  # of each that was sent
+        self._done = array("d")
         self._dropped = array("d")
-        self._completed = self._abandoned = 0
-        self._worst_lateness_s = -math.inf
+        self._abandoned = 0
         self._open = _Second()
         self.acknowledged: dict[str, str] = {}
         self.metrics_url: str | None = None
@@ -67,10 +74,23 @@ class RequestLog:
     def totals(self) -> Totals:
         return Totals(
             issued=len(self._sent),
-            completed=self._completed,
+            completed=len(self._done),
             dropped=len(self._dropped),
             abandoned=self._abandoned,
-            worst_lateness_ms=round(self._worst_lateness_s * 1000, 3) if self._sent else None,
+            worst_lateness_ms=round(max(self._late_s) * 1000, 3) if self._sent else None,
+        )
+
+    def totals_since(self, start: float) -> Totals:
+        """Of what was sent, completed and dropped at the clock time `start` or later."""
+        first = bisect_left(self._sent, start)
+        return Totals(
+            issued=len(self._sent) - first,
+            completed=len(self._done) - bisect_left(self._done, start),
+            dropped=len(self._dropped) - bisect_left(self._dropped, start),
+            abandoned=self._abandoned,
+            worst_lateness_ms=round(max(self._late_s[first:]) * 1000, 3)
+            if first < len(self._sent)
+            else None,
         )
 
     def feed(self, text: bytes | str) -> None:
@@ -123,13 +143,17 @@ class RequestLog:
             due = _number(line, "due")
             self._due[int(_number(line, "i"))] = due
             self._sent.append(at)
-            self._worst_lateness_s = max(self._worst_lateness_s, at - due)
+            self._late_s.append(at - due)
             self._open.issued += 1
         elif kind == "done":
             self._due.pop(int(_number(line, "i")), None)
-            self._completed += 1
-            self._open.latencies_ms.append((at - _number(line, "due")) * 1000)
-            self._open.ok += line["ok"] is True
+            self._done.append(at)
+            self._open.done(
+                latency_s=at - (due := _number(line, "due")),
+                ok=line["ok"] is True,
+                age=self._second - math.floor(due - self._zero) - 1,
+                slow_s=self._slow_s,
+            )
             self._acknowledge(line)
         elif kind == "dropped":
             self._dropped.append(at)
@@ -155,6 +179,7 @@ class RequestLog:
                     at=float(self._second),
                     in_flight=len(self._due),
                     oldest_in_flight_s=max(0.0, boundary - oldest),
+                    counts_slow=self._slow_s is not None,
                 )
             )
             self._open = _Second()
@@ -165,23 +190,39 @@ class _Second:
     """The counts of the second that is not complete yet."""
 
     def __init__(self) -> None:
-        self.issued = self.ok = self.dropped = 0
-        self.latencies_ms: list[float] = []
+        self.issued = self.dropped = self._ok = 0
+        self._latencies_ms: list[float] = []
+        self._failed_ages: Counter[str] = Counter()
+        self._slow_ages: Counter[str] = Counter()
 
-    def sampled(self, *, at: float, in_flight: int, oldest_in_flight_s: float) -> LoadSampled:
-        latencies = sorted(self.latencies_ms)
+    def done(self, *, latency_s: float, ok: bool, age: int, slow_s: float | None) -> None:
+        """One answer, or the end of waiting for it; `age` is how many seconds ago it was due."""
+        self._latencies_ms.append(latency_s * 1000)
+        self._ok += ok
+        if not ok:
+            self._failed_ages[str(max(0, age))] += 1
+        elif slow_s is not None and latency_s > slow_s:
+            self._slow_ages[str(max(0, age))] += 1
+
+    def sampled(
+        self, *, at: float, in_flight: int, oldest_in_flight_s: float, counts_slow: bool
+    ) -> LoadSampled:
+        latencies = sorted(self._latencies_ms)
         return LoadSampled(
             at=at,
             issued=self.issued,
             completed=len(latencies),
-            ok=self.ok,
-            failed=len(latencies) - self.ok,
+            ok=self._ok,
+            failed=len(latencies) - self._ok,
             dropped=self.dropped,
             in_flight=in_flight,
             oldest_in_flight_s=oldest_in_flight_s,
             p50_ms=quantile(latencies, 0.50),
             p95_ms=quantile(latencies, 0.95),
             p99_ms=quantile(latencies, 0.99),
+            slow=self._slow_ages.total() if counts_slow else None,
+            failed_ages=dict(self._failed_ages),
+            slow_ages=dict(self._slow_ages),
         )
 
 

@@ -1,13 +1,14 @@
 """Joins what was read into one `Plan`, or says what does not fit together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from rundrill.base.document import Node, nearest
 from rundrill.errors import BindingError, RunbookError
 from rundrill.model import (
     AlertClaim,
     Bindings,
+    Command,
     Plan,
     PlannedStep,
     Procedure,
@@ -20,7 +21,9 @@ from rundrill.model import (
 )
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, ProcedureRef
+from rundrill.plan.fault_parameters import FaultParameter
 from rundrill.runbook.classify import step_kind
+from rundrill.runbook.placeholders import find_placeholders
 
 COMMAND_BUDGET_S = 60.0
 """A command of the runbook that takes longer than a minute is stopped and counts as failed."""
@@ -29,13 +32,7 @@ MIN_BASELINE_S = 15.0
 """Fewer evaluations than this would not show that the service is steady."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultParameter:
-    """A parameter of a fault as the experiment states it."""
-
-    name: str
-    help: str
-    default: str | None = None
+__all__ = ["FaultParameter", "build_plan", "find_procedure"]
 
 
 def build_plan(
@@ -54,7 +51,10 @@ def build_plan(
     `compression` None lets the plan choose the factor for `wall_s` seconds of wall time.
     """
     severity = _severity(experiment, runbook)
-    steps = tuple(planned for ref in experiment.procedures for planned in _steps(ref, runbook))
+    _require_steps_exist(runbook, bindings)
+    steps = tuple(
+        planned for ref in experiment.procedures for planned in _steps(ref, runbook, bindings)
+    )
     soak_s = sum(
         step.duration_s or 0.0
         for ref in experiment.procedures
@@ -67,12 +67,13 @@ def build_plan(
             "add the runbook's monitoring step, for instance `rollback-procedure#4`",
         )
     _require_bound(steps, runbook, bindings)
+    steady_state = _steady_state(runbook, bindings)
     expected = tuple(_known_alert(node, alert_names) for node in experiment.expected_alerts)
     claims = _claims_by_rule(runbook, bindings, alert_names)
     detect_s = _detect_budget_s(expected, claims, severity)
     assert severity.response_time_s is not None
     factor, reason = (
-        choose_compression(soak_s + experiment.baseline_s, wall_s)
+        choose_compression([soak_s + experiment.baseline_s], wall_s)
         if compression is None
         else (compression, "asked for")
     )
@@ -89,19 +90,19 @@ def build_plan(
         severity_line=severity.line,
         response_time_s=severity.response_time_s,
         fault=_fault(experiment, faults),
-        fault_parameters=_parameters(experiment, faults[experiment.fault.text]),
+        fault_parameters=_parameters(experiment, faults[experiment.fault.text], factor),
         expected_alerts=expected,
         tolerated_alerts=tuple(
             _known_alert(node, alert_names) for node in experiment.tolerated_alerts
         ),
         steps=steps,
-        steady_state=_steady_state(runbook, bindings),
+        steady_state=steady_state,
         placeholders=bindings.placeholders,
-        load=experiment.load,
+        load=replace(experiment.load, slow_s=_slow_s(steady_state)),
         blast_radius=experiment.blast_radius,
         windows=Windows(
             baseline_s=max(experiment.baseline_s / factor, MIN_BASELINE_S),
-            land_budget_s=experiment.land_budget_s,
+            land_budget_s=experiment.land_budget_s + experiment.develop_s / factor,
             detect_budget_s=detect_s / factor,
             recover_budget_s=severity.response_time_s / factor,
             response_time_s=severity.response_time_s / factor,
@@ -122,6 +123,7 @@ def build_plan(
             for level in runbook.severities
             for threshold in level.thresholds
         ),
+        accepted=experiment.accepted,
     )
 
 
@@ -149,18 +151,53 @@ def _chosen(ref: ProcedureRef, runbook: Runbook) -> tuple[Step, ...]:
     return steps
 
 
-def _steps(ref: ProcedureRef, runbook: Runbook) -> tuple[PlannedStep, ...]:
-    return tuple(
-        PlannedStep(
-            procedure=ref.id,
-            number=step.number,
-            line=step.line,
-            text=step.text,
-            kind=step_kind(step),
-            commands=step.commands,
+def _steps(ref: ProcedureRef, runbook: Runbook, bindings: Bindings) -> tuple[PlannedStep, ...]:
+    return tuple(_planned(ref.id, step, bindings) for step in _chosen(ref, runbook))
+
+
+def _planned(procedure: str, step: Step, bindings: Bindings) -> PlannedStep:
+    """A step, a manual one with the commands that its author bound to it."""
+    name = f"{procedure}#{step.number}"
+    bound = bindings.steps.get(name, ())
+    if bound:
+        commands = tuple(
+            Command(
+                line=step.line,
+                text=text,
+                placeholders=tuple(text[start:end] for start, end in find_placeholders(text)),
+                bound=True,
+            )
+            for text in bound
         )
-        for step in _chosen(ref, runbook)
+        step = replace(step, commands=commands)
+    return PlannedStep(
+        procedure=procedure,
+        number=step.number,
+        line=step.line,
+        text=step.text,
+        kind=step_kind(step),
+        commands=step.commands,
+        edit=bindings.edits.get(name),
     )
+
+
+def _require_steps_exist(runbook: Runbook, bindings: Bindings) -> None:
+    """A binding to a step that is no longer there, or that says itself what to do, is a mistake."""
+    steps = {f"{p.id}#{step.number}": step for p in runbook.procedures for step in p.steps}
+    for name in {**bindings.steps, **bindings.edits}:
+        if name not in steps:
+            raise BindingError(
+                f"{runbook.path} has no step `{name}`",
+                path=bindings.path,
+                fix=nearest(name, steps),
+            )
+    for name in bindings.steps:
+        if steps[name].commands:
+            raise BindingError(
+                f"step `{name}` has commands of its own ({runbook.path}:{steps[name].line})",
+                path=bindings.path,
+                fix="bind commands to manual steps only",
+            )
 
 
 def _require_bound(steps: tuple[PlannedStep, ...], runbook: Runbook, bindings: Bindings) -> None:
@@ -243,7 +280,7 @@ def _fault(experiment: ExperimentFile, faults: Mapping[str, tuple[FaultParameter
 
 
 def _parameters(
-    experiment: ExperimentFile, known: tuple[FaultParameter, ...]
+    experiment: ExperimentFile, known: tuple[FaultParameter, ...], compression: float
 ) -> Mapping[str, object]:
     names = {parameter.name for parameter in known}
     for name, node in experiment.fault_parameters.items():
@@ -255,9 +292,9 @@ def _parameters(
         if given is not None:
             if parameter.name == "namespace":
                 _require_inside(given, experiment)
-            values[parameter.name] = given.text
+            values[parameter.name] = parameter.value(given, compression)
         elif parameter.default is not None:
-            values[parameter.name] = parameter.default
+            values[parameter.name] = parameter.default_value(compression)
         else:
             raise experiment.fault.fail(
                 f"the fault's parameter `{parameter.name}` is missing", parameter.help
@@ -303,3 +340,9 @@ def _steady_state(runbook: Runbook, bindings: Bindings) -> tuple[SteadyStateBoun
             fix="without one, no drill can tell that the service is well",
         )
     return tuple(bounds)
+
+
+def _slow_s(bounds: tuple[SteadyStateBound, ...]) -> float | None:
+    """What the runbook calls slow: the strictest response time of its steady state."""
+    limits = [b.value for b in bounds if b.unit == "s" and b.comparator in ("<", "<=")]
+    return min(limits, default=None)

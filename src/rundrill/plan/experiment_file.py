@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rundrill.base import document
-from rundrill.base.document import Node
+from rundrill.base.document import Node, nearest
 from rundrill.errors import ExperimentError
-from rundrill.model import BlastRadius, LoadProfile
+from rundrill.model import ACCEPTABLE, Acceptance, BlastRadius, LoadProfile
 from rundrill.plan.service_file import existing_path
 
 PHASES = (
@@ -21,6 +22,8 @@ PHASES = (
 )
 """What an experiment must call, in this order: its hypothesis, its method, its rollbacks."""
 CONTROL = "probes.session"
+RETRIES = 1
+"""How often a customer asks again: once, as people and their programs do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,9 @@ class ExperimentFile:
     blast_radius: BlastRadius
     baseline_s: float
     land_budget_s: float
+    develop_s: float
+    """How long the fault takes by its nature to show: divided, where `land` is machine work."""
+    accepted: tuple[Acceptance, ...] = ()
 
 
 def read_experiment(path: Path) -> ExperimentFile:
@@ -81,6 +87,8 @@ def read_experiment(path: Path) -> ExperimentFile:
         blast_radius=_blast_radius(block.get("blast-radius")),
         baseline_s=windows.get("baseline").duration_s,
         land_budget_s=windows.get("land").duration_s,
+        develop_s=0.0 if (develop := windows.find("develop")) is None else develop.duration_s,
+        accepted=_accepted(block),
     )
     block.find("name")
     for node in (block, alerts, windows):
@@ -150,6 +158,37 @@ def _elements(node: Node, key: str) -> tuple[Node, ...]:
     return () if found is None else tuple(found.elements())
 
 
+def _accepted(block: Node) -> tuple[Acceptance, ...]:
+    """Known findings; each needs a reason and a day on which somebody looks at it again."""
+    found: dict[str, Acceptance] = {}
+    for item in _elements(block, "accepted"):
+        promise, reason, review = item.get("promise"), item.get("reason"), item.get("review")
+        item.close()
+        if promise.text not in ACCEPTABLE:
+            raise promise.fail(
+                f"`{promise.text}` is no promise that a drill may break",
+                nearest(promise.text, ACCEPTABLE),
+            )
+        if promise.text in found:
+            raise promise.fail(f"`{promise.text}` is accepted twice", "keep one of them")
+        if not reason.text.strip():
+            raise reason.fail("the reason is empty", "say what is known to be wrong, and why")
+        found[promise.text] = Acceptance(
+            promise=promise.text, reason=" ".join(reason.text.split()), review=_day(review)
+        )
+    return tuple(found.values())
+
+
+def _day(node: Node) -> str:
+    try:
+        day = date.fromisoformat(node.text).isoformat()
+    except ValueError:
+        day = ""
+    if day != node.text:  # fromisoformat also takes 20270301 and 2027-W09-1
+        raise node.fail(f"expected a date, found {node.text!r}", "write it as 2027-03-01")
+    return day
+
+
 def _load(node: Node) -> LoadProfile:
     mix = node.get("mix")
     profile = LoadProfile(
@@ -157,11 +196,18 @@ def _load(node: Node) -> LoadProfile:
         max_in_flight=max(1, int(_positive(node.get("max_in_flight")))),
         ramp_s=0.0,
         mix={name: _positive(value) for name, value in mix.items()},
+        retries=RETRIES if (retries := node.find("retries")) is None else _retries(retries),
     )
     node.close()
     if abs(sum(profile.mix.values()) - 1.0) > 1e-6:
         raise mix.fail(f"the shares add up to {sum(profile.mix.values()):g}", "make them 1.0")
     return profile
+
+
+def _retries(node: Node) -> int:
+    if not (node.number.is_integer() and 0 <= node.number <= 10):
+        raise node.fail(f"expected a whole number from 0 to 10, found {node.text}")
+    return int(node.number)
 
 
 def _positive(node: Node) -> float:

@@ -19,8 +19,23 @@ class PodScrape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeBook:
+    """Where a gateway shows its books, through the API server's pod proxy: at `path` each pod
+    answers `{"charges": [{"idempotency_key": "k", "amount_minor": 1999, "currency": "EUR"}]}`.
+    """
+
+    gateway: str
+    namespace: str
+    selector: str
+    port: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFile:
-    """`audit` is the command whose output lists every stored payment as `key|id|status`."""
+    """`audit` is the command whose output lists every stored payment as `key|id|status`, or as
+    `key|id|status|amount|currency`; `charges` are the books to compare it with.
+    """
 
     path: Path
     name: str
@@ -32,12 +47,13 @@ class ServiceFile:
     load_port: int
     scrape: tuple[PodScrape, ...]
     audit: str
+    charges: tuple[ChargeBook, ...] = ()
 
 
 def read_service(path: Path) -> ServiceFile:
     """Reads service.yaml; paths in it are relative to it. Raises `ExperimentError`."""
     root = document.read(path, ExperimentError)
-    local, load = root.get("local"), root.get("load")
+    local, load, charges = root.get("local"), root.get("load"), root.find("charges")
     service = ServiceFile(
         path=path,
         name=root.get("name").text,
@@ -49,6 +65,7 @@ def read_service(path: Path) -> ServiceFile:
         load_port=_port(load.get("port")),
         scrape=tuple(_pod_scrape(item) for item in root.get("scrape").elements()),
         audit=root.get("audit").text,
+        charges=() if charges is None else tuple(_book(item) for item in charges.elements()),
     )
     for node in (root, local, load):
         node.close()
@@ -79,3 +96,15 @@ def _pod_scrape(node: Node) -> PodScrape:
     )
     node.close()
     return scrape
+
+
+def _book(node: Node) -> ChargeBook:
+    book = ChargeBook(
+        gateway=node.get("gateway").text,
+        namespace=node.get("namespace").text,
+        selector=node.get("selector").text,
+        port=_port(node.get("port")),
+        path=node.get("path").text,
+    )
+    node.close()
+    return book

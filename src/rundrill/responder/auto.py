@@ -1,13 +1,16 @@
 """The automatic responder: carries out a procedure's commands, literally."""
 
+import json
 import os
+import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from rundrill.base.clock import Clock
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
 from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
-from rundrill.responder import execution, guard
+from rundrill.responder import editor, execution, guard
 from rundrill.responder.kubectl import Kubectl
 from rundrill.target.cluster import ClusterError
 
@@ -112,7 +115,9 @@ class AutoResponder:
         values = self._values(command)
         if isinstance(values, guard.Refused):
             return values
-        admitted = guard.admit(command.text, values, self._blast_radius)
+        admitted = guard.admit(
+            command.text, values, self._blast_radius, editor=step.edit is not None
+        )
         if isinstance(admitted, guard.Refused):
             return admitted
         argv = (*self._kubectl, *admitted.argv[1:])
@@ -120,7 +125,12 @@ class AutoResponder:
         if admitted.endless:
             limit_s = min(ENDLESS_S, limit_s)
         try:
-            completed = execution.run(argv, env=self._env, limit_s=limit_s, clock=self._clock)
+            completed = execution.run(
+                argv,
+                env={**self._env, **_editing(step)},
+                limit_s=limit_s,
+                clock=self._clock,
+            )
         except OSError as problem:
             return guard.Refused(
                 why=f"it could not be started: {problem.strerror or problem}", outside=False
@@ -132,6 +142,7 @@ class AutoResponder:
                 number=step.number,
                 line=command.line,
                 text=command.text,
+                by_binding=command.bound,
                 argv=argv,
                 bound=values,
                 exit_code=completed.exit_code,
@@ -166,6 +177,16 @@ class AutoResponder:
                 bound = found
             values[name] = bound
         return values
+
+
+def _editing(step: PlannedStep) -> Mapping[str, str]:
+    """Who edits for `kubectl edit`, in its environment."""
+    if step.edit is None:
+        return {}
+    return {
+        "KUBE_EDITOR": shlex.join([sys.executable, editor.__file__]),
+        editor.VARIABLE: json.dumps({"set": dict(step.edit.set), "remove": step.edit.remove}),
+    }
 
 
 def _stop_note(completed: execution.Completed, limit_s: float, endless: bool) -> str:

@@ -71,7 +71,7 @@ _CLUSTER_KINDS: Final = word_set(
 _NODE_READERS: Final = frozenset({"top node", "top nodes", "top no"})
 _NODE_VERBS: Final = frozenset({"cordon", "uncordon", "drain", "taint"})
 _HUMAN_VERBS: Final[Mapping[str, str]] = {
-    "edit": "`kubectl edit` needs a person at an editor",
+    "edit": "`kubectl edit` needs a person at an editor, or an edit under `edits` in the bindings",
     "attach": "`kubectl attach` needs a person at a terminal",
     "debug": "`kubectl debug` needs a person at a terminal",
 }
@@ -94,8 +94,13 @@ class Refused:
     outside: bool
 
 
-def admit(text: str, values: Mapping[str, str], blast_radius: BlastRadius) -> Admitted | Refused:
-    """Judges one command of the runbook, its placeholders filled from `values`."""
+def admit(
+    text: str, values: Mapping[str, str], blast_radius: BlastRadius, *, editor: bool = False
+) -> Admitted | Refused:
+    """Judges one command of the runbook, its placeholders filled from `values`.
+
+    `editor` says that `kubectl edit` has somebody to edit: the binding's own editor.
+    """
     words = split(text, values)
     if isinstance(words, Refused):
         return words
@@ -105,7 +110,7 @@ def admit(text: str, values: Mapping[str, str], blast_radius: BlastRadius) -> Ad
     refusal = _outside(invocation, blast_radius)
     if refusal is not None:
         return Refused(why=refusal, outside=True)
-    if invocation.verb in _HUMAN_VERBS:
+    if invocation.verb in _HUMAN_VERBS and not (invocation.verb == "edit" and editor):
         return Refused(why=_HUMAN_VERBS[invocation.verb], outside=False)
     return Admitted(argv=words, endless=is_endless(invocation))
 

@@ -18,9 +18,12 @@ from kubernetes.client.exceptions import ApiException
 
 from rundrill.errors import TargetError
 from rundrill.model import PodQuery
+from rundrill.target.execution import Executed, execute
 
 TIMEOUT_S = 5.0
 AVAILABLE = "availableReplicas"
+MARKER_LABEL = "rundrill.dev/fault"
+"""On the ConfigMap that says, for as long as it lasts, which drill's fault is in this cluster."""
 _PATHS = {
     "configmap": "/api/v1/namespaces/{namespace}/configmaps/{name}",
     "cronjob": "/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}",
@@ -61,6 +64,8 @@ class Pod:
     restarts: int
     waiting: Mapping[str, str]
     last_exit_codes: Mapping[str, int]
+    last_reasons: Mapping[str, str]
+    """Why a container last ended, as its node tells it: OOMKilled, Error, Completed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,10 @@ class Cluster:
                 fix="`kubectl --kubeconfig FILE config get-contexts` shows what it holds",
             ) from error
 
+    def close(self) -> None:
+        """Ends the connections that are kept open."""
+        self._client.rest_client.pool_manager.clear()
+
     def get_text(self, path: str, *, timeout_s: float = TIMEOUT_S) -> str:
         """The body of a GET as text. Raises `ClusterError`."""
         return self._request("GET", path, timeout_s=timeout_s)
@@ -117,15 +126,31 @@ class Cluster:
         """A strategic merge patch."""
         self._request("PATCH", path, body=body, content="application/strategic-merge-patch+json")
 
+    def merge_patch(self, path: str, body: Mapping[str, Any]) -> None:
+        """A JSON merge patch (RFC 7386): null removes, a list replaces the whole list."""
+        self._request("PATCH", path, body=body, content="application/merge-patch+json")
+
     def replace(self, path: str, body: Mapping[str, Any]) -> None:
         self._request("PUT", path, body=body, content="application/json")
+
+    def create(self, path: str, body: Mapping[str, Any]) -> None:
+        """Creates the object whose own path is `path`."""
+        self._request("POST", path.rpartition("/")[0], body=body, content="application/json")
+
+    def delete(self, path: str) -> None:
+        """Deletes the object, and in the background what it owns. Gone already is well too."""
+        try:
+            self._request("DELETE", path)
+        except ClusterError as error:
+            if error.code != 404:
+                raise
 
     def declared(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
         """All that somebody declared in a namespace, as `kind/namespace/name`.
 
         What controllers make of it (pods, ReplicaSets, endpoints, a CronJob's Jobs) follows from
-        it; Secrets are left out, since a drill has no business reading them. A kind that this
-        cluster does not serve has no objects in it.
+        it; Secrets are left out, since a drill has no business reading them, and the markers of
+        drills under way. A kind that this cluster does not serve has no objects in it.
         """
         found: dict[str, Mapping[str, Any]] = {}
         for kind, template in _PATHS.items():
@@ -137,7 +162,8 @@ class Cluster:
                     raise
                 continue
             for item in items:
-                if not item["metadata"].get("ownerReferences"):
+                labels = item["metadata"].get("labels") or {}
+                if not item["metadata"].get("ownerReferences") and MARKER_LABEL not in labels:
                     found[f"{kind}/{namespace}/{item['metadata']['name']}"] = item
         return found
 
@@ -163,6 +189,31 @@ class Cluster:
                 meta = item["metadata"]
                 found[f"{kind}/{meta['namespace']}/{meta['name']}"] = _rollout(item, ready_key)
         return found
+
+    def execute(
+        self,
+        namespace: str,
+        pod: str,
+        argv: Sequence[str],
+        *,
+        container: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Executed:
+        """Runs a command in a pod, as `kubectl exec` does. Raises `ClusterError`."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        configuration, headers = self._client.configuration, dict[str, str]()
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        try:
+            return execute(
+                configuration,
+                configuration.host + path,
+                argv,
+                container=container,
+                headers=headers,
+                timeout_s=timeout_s,
+            )
+        except (OSError, ApiException) as error:
+            raise ClusterError(f"exec in {namespace}/{pod}: {error}") from error
 
     def rollout(self, namespace: str, deployment: str) -> Rollout:
         return _rollout(self.get(object_path("deployment", namespace, deployment)), AVAILABLE)
@@ -228,6 +279,15 @@ def _pod(item: Mapping[str, Any]) -> Pod:
     status = item.get("status", {})
     containers = status.get("containerStatuses") or []
     conditions = {entry["type"]: entry["status"] for entry in status.get("conditions") or []}
+    last = {
+        entry["name"]: ended
+        for entry in containers
+        for ended in [
+            (entry.get("lastState") or {}).get("terminated")
+            or (entry.get("state") or {}).get("terminated")
+        ]
+        if ended
+    }
     return Pod(
         name=item["metadata"]["name"],
         namespace=item["metadata"]["namespace"],
@@ -241,15 +301,8 @@ def _pod(item: Mapping[str, Any]) -> Pod:
             for entry in containers
             if "waiting" in (entry.get("state") or {})
         },
-        last_exit_codes={
-            entry["name"]: int(ended["exitCode"])
-            for entry in containers
-            for ended in [
-                (entry.get("lastState") or {}).get("terminated")
-                or (entry.get("state") or {}).get("terminated")
-            ]
-            if ended
-        },
+        last_exit_codes={name: int(ended["exitCode"]) for name, ended in last.items()},
+        last_reasons={name: str(ended.get("reason", "")) for name, ended in last.items()},
     )
 
 

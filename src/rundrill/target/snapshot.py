@@ -1,7 +1,8 @@
-"""What the blast radius looked like before, and what is different after. Pure."""
+"""What the blast radius looked like before, what is different after, and the way back. Pure."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 Snapshot = Mapping[str, Mapping[str, Any]]
 """`kind/namespace/name` to the object as the API gave it."""
@@ -13,6 +14,63 @@ _BOOKKEEPING = frozenset(
         "kubectl.kubernetes.io/last-applied-configuration",
     }
 )
+
+
+_NOT_INTENT: Final = frozenset({"metadata", "status", "kind", "apiVersion"})
+_OF_THE_SERVER: Final = frozenset(
+    {
+        "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation",
+        "managedFields", "resourceVersion", "selfLink", "uid",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One step of the way back. `body` is a JSON merge patch, or the whole object to create."""
+
+    name: str
+    create: bool
+    body: Mapping[str, Any]
+
+
+def way_back(before: Snapshot, after: Snapshot) -> Sequence[Change]:
+    """What makes `after` mean the same as `before` again.
+
+    What is new is not deleted: it may be somebody else's. `differences` tells it.
+    """
+    changes: list[Change] = []
+    for name, old in sorted(before.items()):
+        new = after.get(name)
+        if new is None:
+            meta = {k: v for k, v in old["metadata"].items() if k not in _OF_THE_SERVER}
+            body = {key: value for key, value in old.items() if key not in ("metadata", "status")}
+            changes.append(Change(name=name, create=True, body={**body, "metadata": meta}))
+        else:
+            patch = merge_patch(_declared(new), _declared(old))
+            if patch:
+                changes.append(Change(name=name, create=False, body=patch))
+    return changes
+
+
+def merge_patch(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7386) that makes `wanted` of `now`."""
+    patch: dict[str, Any] = dict.fromkeys(now.keys() - wanted.keys())
+    for key, value in wanted.items():
+        if isinstance(value, Mapping) and isinstance(now.get(key), Mapping):
+            inner = merge_patch(now[key], value)
+            if inner:
+                patch[key] = inner
+        elif key not in now or now[key] != value:
+            patch[key] = value
+    return patch
+
+
+def _declared(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What a patch may bring back; its annotations without the machinery's own."""
+    intent = _intent(item)
+    meta = {"labels": intent.pop("labels"), "annotations": intent.pop("annotations")}
+    return {"metadata": meta, **intent}
 
 
 def differences(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
@@ -43,7 +101,7 @@ def _intent(item: Mapping[str, Any]) -> dict[str, Any]:
     body = {
         key: value
         for key, value in item.items()
-        if key not in {"metadata", "status", "kind", "apiVersion"}
+        if key not in _NOT_INTENT
     }
     return {"labels": meta.get("labels") or {}, "annotations": annotations, **body}
 

@@ -88,10 +88,15 @@ def test_every_stated_duration_is_divided_and_machine_work_is_not(files: Files) 
 
 
 def test_the_compression_that_is_chosen_fits_the_wall_time() -> None:
-    assert choose_compression(1200.0, 150.0)[0] == 15.0
-    assert choose_compression(1200.0, 2000.0)[0] == 1.0
-    assert choose_compression(1e6, 150.0)[0] == 20.0
-    assert "20 min" in choose_compression(1200.0, 150.0)[1]
+    assert choose_compression([1200.0], 150.0)[0] == 15.0
+    assert choose_compression([1200.0], 2000.0)[0] == 1.0
+    assert choose_compression([1e6], 150.0)[0] == 20.0
+    assert "20 min" in choose_compression([1200.0], 150.0)[1]
+
+
+def test_a_game_day_may_be_compressed_further_than_a_single_drill() -> None:
+    assert choose_compression([1200.0, 2100.0, 1200.0, 2100.0], 350.0)[0] == 30.0
+    assert choose_compression([1e6, 1e6], 350.0)[0] == 40.0
 
 
 @pytest.mark.parametrize(

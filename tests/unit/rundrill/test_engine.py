@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import PLAN, FakeClock
+from fakes import PLAN, FakeClock, plan
 
 from rundrill.engine import Drill
 from rundrill.equipment import Equipment
@@ -24,12 +24,15 @@ from rundrill.events import (
     PhaseStarted,
     Recovered,
     RecoveryMissed,
+    Restored,
+    SilenceJudged,
     SoakJudged,
+    StepSkipped,
 )
 from rundrill.load import Delivered
-from rundrill.model import PlannedStep
+from rundrill.model import Arm, PlannedStep
 from rundrill.observer import Observer
-from rundrill.target.cluster import ClusterError
+from rundrill.target.cluster import ClusterError, Rollout
 from rundrill.undo import UndoJournal
 
 
@@ -60,6 +63,7 @@ class World:
     gone: bool = False
     other_alert: bool = False
     unseen: tuple[str, ...] = ()
+    patches_work: bool = True
     told: list[str] = field(default_factory=list)
 
     # the detection
@@ -147,13 +151,25 @@ class World:
     def declared(self, namespace: str) -> dict[str, Any]:
         if self.gone:
             raise ClusterError("GET /apis: no answer")
-        return {"deployment/production/pay": {"spec": {"replicas": self.replicas}}}
+        spec = {"replicas": self.replicas}
+        return {"deployment/production/pay": {"metadata": {"name": "pay"}, "spec": spec}}
+
+    def rollouts(self, namespace: str | None = None) -> Mapping[str, Rollout]:
+        return {}
+
+    def merge_patch(self, path: str, body: Mapping[str, Any]) -> None:
+        self.told.append(f"patch {path}: {body}")
+        if self.patches_work:
+            self.replicas = body["spec"]["replicas"]
+
+    def create(self, path: str, body: Mapping[str, Any]) -> None:
+        raise AssertionError("nothing was deleted")
 
 
 class Rig:
     """A world, a drill in it, and the events it told."""
 
-    def __init__(self, folder: Path, **world: Any) -> None:
+    def __init__(self, folder: Path, *, arm: Arm = "drill", **world: Any) -> None:
         self.clock = FakeClock()
         self.world = World(clock=self.clock, **world)
         self.events: list[Event] = []
@@ -168,7 +184,7 @@ class Rig:
         )
         self.clock.on_second = observer.look
         self.drill = Drill(
-            PLAN,
+            plan(arm=arm),
             run_id="run",
             kubeconfig="kubeconfig",
             equipment=Equipment(
@@ -180,6 +196,8 @@ class Rig:
                 instruments=lambda: {"the detection": self.world.instrument},
                 unseen=lambda: {"PaymentPodRestarting": frozenset(self.world.unseen)},
                 journal=self.journal,
+                mark=lambda entry: self.world.told.append("mark"),
+                unmark=lambda entry: self.world.told.append("unmark"),
             ),
             emit=self.events.append,
             clock=self.clock,
@@ -203,7 +221,7 @@ def test_a_good_drill_passes_each_phase_in_order_and_leaves_no_undo(tmp_path: Pa
     assert rig.phases() == dict.fromkeys(
         ["setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo"], True
     )
-    assert rig.world.told == ["inject", "follow", "undo"]
+    assert rig.world.told == ["mark", "inject", "follow", "undo", "unmark"]
     assert rig.journal.leftovers() == []
     assert rig.last(BaselineJudged).window_s >= PLAN.windows.baseline_s
     assert rig.last(SoakJudged).window_s >= PLAN.windows.soak_s
@@ -305,8 +323,16 @@ def test_an_undo_that_fails_is_told_and_stays_in_the_journal(tmp_path: Path) -> 
     assert [entry.run_id for entry in rig.journal.leftovers()] == ["run"]
 
 
-def test_what_the_procedure_left_behind_is_a_difference(tmp_path: Path) -> None:
+def test_what_the_procedure_changed_is_brought_back_and_told(tmp_path: Path) -> None:
     rig = Rig(tmp_path, leaves=5)
+    rig.run()
+    assert rig.last(Restored).changes == ("deployment/production/pay: spec.replicas was 3, is 5",)
+    assert rig.last(FaultUndone).differences == ()
+    assert rig.phases()["undo"] is True
+
+
+def test_what_the_procedure_left_behind_for_good_is_a_difference(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, leaves=5, patches_work=False)
     rig.run()
     assert rig.last(FaultUndone).differences == (
         "deployment/production/pay: spec.replicas was 3, is 5",
@@ -320,7 +346,7 @@ def test_a_load_that_dies_ends_the_drill_and_the_fault_is_undone(tmp_path: Path)
     rig.run()
     assert rig.last(LoadStopped).expected is False
     assert rig.phases()["recover"] is False
-    assert rig.world.told[-1] == "undo"
+    assert rig.world.told[-2:] == ["undo", "unmark"]
 
 
 def test_a_measurement_that_stops_is_a_failure_never_a_pass(tmp_path: Path) -> None:
@@ -366,7 +392,7 @@ def test_ctrl_c_is_an_abort_and_only_the_undo_runs_after_it(tmp_path: Path) -> N
     assert not rig.drill.recover()
     assert rig.drill.undo()
     assert rig.last(CommandFinished) is None
-    assert rig.world.told == ["inject", "follow", "undo"]
+    assert rig.world.told == ["mark", "inject", "follow", "undo", "unmark"]
 
 
 def test_a_second_undo_changes_nothing(tmp_path: Path) -> None:
@@ -374,3 +400,80 @@ def test_a_second_undo_changes_nothing(tmp_path: Path) -> None:
     rig.run()
     rig.drill.undo()
     assert rig.world.told.count("undo") == 1
+
+
+# ---------------------------------------------------------------- the arms
+
+
+def test_in_the_control_arm_nobody_follows_the_runbook_and_the_wait_is_as_long(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, arm="control")
+    rig.run()
+    assert "follow" not in rig.world.told
+    skipped = [e for e in rig.events if isinstance(e, StepSkipped)]
+    assert [step.number for step in skipped] == [1, 2, 3]
+    assert all(step.needless for step in skipped)
+    assert rig.phases()["recover"] is False
+    assert rig.last(RecoveryMissed).waited_s == pytest.approx(120.0, abs=0.5)
+    assert "soak" not in rig.phases()
+    assert rig.world.told[-2:] == ["undo", "unmark"]
+    assert rig.journal.leftovers() == []
+
+
+def test_a_control_arm_that_heals_is_watched_as_a_drill_would_be(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, arm="control")
+    rig.world.fixed_at = 1060.0
+    rig.run()
+    assert rig.phases()["soak"] is True
+    assert rig.last(Recovered).at == pytest.approx(60.0, abs=1.0)
+    assert rig.last(SoakJudged).window_s >= PLAN.windows.soak_s
+    assert rig.last(FaultUndone).undone
+
+
+def test_the_dry_arm_makes_no_fault_and_finds_nothing_to_undo(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, arm="dry")
+    rig.run()
+    assert rig.world.told == []
+    assert rig.phases() == dict.fromkeys(["setup", "baseline", "inject", "detect", "respond"], True)
+    judged = rig.last(SilenceJudged)
+    assert judged.window_s >= PLAN.windows.detect_budget_s
+    assert (judged.alerts, judged.broken) == ((), ())
+    assert judged.evaluations >= 39
+    assert rig.last(Recovered) is None
+    assert rig.last(SoakJudged) is None
+    assert rig.last(FaultUndone) is None
+    assert rig.journal.leftovers() == []
+    assert [e.number for e in rig.events if isinstance(e, StepSkipped)] == [1, 2, 3]
+
+
+def test_what_stirs_in_the_dry_arm_ends_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, arm="dry", other_alert=True)
+    rig.world.fixed_at = 1e9  # the other alert fires, but not in the baseline
+    rig.world.other_alert = False
+    rig.drill.baseline()
+    rig.drill.inject()
+    rig.world.other_alert = True
+    assert rig.drill.detect() is False
+    assert rig.last(SilenceJudged).alerts == ("Other",)
+    for phase in ("respond", "recover", "soak"):
+        assert getattr(rig.drill, phase)() is False
+    assert "respond" not in rig.phases()
+
+
+def test_an_undo_that_a_second_ctrl_c_cut_off_goes_on_in_the_same_phase(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    undo, interrupts = rig.world.undo, iter([KeyboardInterrupt()])
+
+    def impatient(original: Mapping[str, Any]) -> None:
+        for interrupt in interrupts:
+            raise interrupt
+        undo(original)
+
+    rig.world.undo = impatient  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        rig.run()
+    assert rig.drill.undo()
+    begun = [e for e in rig.events if isinstance(e, PhaseStarted) and e.phase == "undo"]
+    ended = [e for e in rig.events if isinstance(e, PhaseEnded) and e.phase == "undo"]
+    assert (len(begun), len(ended)) == (1, 1)

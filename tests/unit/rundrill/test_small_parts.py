@@ -1,4 +1,4 @@
-"""Waiting, YAML with places, bounds, snapshots, the undo journal, the audit."""
+"""Waiting, YAML with places, bounds, snapshots, the undo journal."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from fakes import PLAN, FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rundrill import audit, bounds
+from rundrill import bounds
 from rundrill.base import document
 from rundrill.base.wait import WaitTimeoutError, until
 from rundrill.errors import BindingError, RundrillError
@@ -236,31 +236,3 @@ def test_an_entry_that_was_cut_off_while_written_is_no_entry(tmp_path: Path) -> 
     folder.mkdir()
     (folder / "a.partial").write_text(json.dumps({"run_id": "a"})[:5], encoding="utf-8")
     assert UndoJournal(folder).leftovers() == []
-
-
-# ------------------------------------------------------------------ the audit
-
-
-def test_every_acknowledged_payment_once_is_fine() -> None:
-    checked = audit.judge(at=1.0, acknowledged={"k": "1"}, listing="k|1|captured\nz|2|pending\n")
-    assert (checked.lost, checked.doubled, checked.stored) == ((), (), 2)
-
-
-def test_a_payment_that_is_not_there_or_has_another_id_is_lost() -> None:
-    listing = "k|1|captured\n"
-    assert audit.judge(at=1.0, acknowledged={"x": "9"}, listing=listing).lost == ("x",)
-    assert audit.judge(at=1.0, acknowledged={"k": "9"}, listing=listing).lost == ("k",)
-    failed = "k|1|failed\n"
-    assert audit.judge(at=1.0, acknowledged={"k": "1"}, listing=failed).lost == ("k",)
-
-
-def test_a_key_that_is_there_twice_is_doubled() -> None:
-    listing = "k|1|captured\nk|2|captured\n"
-    assert audit.judge(at=1.0, acknowledged={"k": "1"}, listing=listing).doubled == ("k",)
-
-
-def test_an_empty_or_foreign_listing_never_passes() -> None:
-    assert audit.judge(at=1.0, acknowledged={"k": "1"}, listing="").lost == ("k",)
-    with pytest.raises(ValueError, match="not `key"):
-        audit.judge(at=1.0, acknowledged={}, listing="psql: error\n")
-    assert audit.unchecked(at=1.0, acknowledged=3, error="no psql").error == "no psql"

@@ -9,6 +9,7 @@ from rundrill.events import LoadSampled
 from rundrill.load.record import RequestLog, Totals, quantile
 
 ZERO = 1000.5
+SLOW_S = 0.5
 ticks = st.integers(0, 64 * 8).map(lambda tick: tick / 64)  # exact in binary
 
 
@@ -64,7 +65,23 @@ def brute_force(lines, second):
         p50_ms=rank(latencies, 50),
         p95_ms=rank(latencies, 95),
         p99_ms=rank(latencies, 99),
+        slow=sum(is_slow(line) for line in done),
+        failed_ages=ages([line for line in done if not line["ok"]], second),
+        slow_ages=ages([line for line in done if is_slow(line)], second),
     )
+
+
+def is_slow(line):
+    return line["ok"] and line["done"] - line["due"] > SLOW_S
+
+
+def ages(done, second):
+    """How many seconds before this one they were due: a request of 9.9 s due at 0.1 is 10 old."""
+    found = {}
+    for line in done:
+        age = next(n for n in range(1000) if line["due"] >= ZERO + second - 1 - n)
+        found[str(age)] = found.get(str(age), 0) + 1
+    return found
 
 
 def rank(values, percent):
@@ -76,7 +93,7 @@ def rank(values, percent):
 
 @given(log=logs(), cuts=st.lists(st.integers(0, 80), max_size=5))
 def test_samples_taken_on_the_way_are_those_of_the_whole_log(log, cuts):
-    account = RequestLog(zero=ZERO, start=ZERO)
+    account = RequestLog(zero=ZERO, start=ZERO, slow_s=SLOW_S)
     samples = []
     for number, line in enumerate(log):
         if number in cuts:
@@ -100,6 +117,13 @@ def test_totals_count_every_line_once(log):
         abandoned=kinds.count("abandoned"),
         worst_lateness_ms=round(max(lateness) * 1000, 3) if lateness else None,
     )
+
+
+def test_nothing_is_counted_slow_where_nobody_said_what_slow_is():
+    account = RequestLog(zero=100.0, start=100.0)
+    account.feed(issued(0, 100.5))
+    (sample,) = account.samples(102.0)
+    assert sample.slow is None
 
 
 def test_the_first_second_is_the_one_in_which_the_load_began():
