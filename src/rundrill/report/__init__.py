@@ -8,10 +8,21 @@ from pathlib import Path
 from rundrill.errors import MachineError
 from rundrill.events import Event
 from rundrill.model import Verdict
-from rundrill.report import html, json_report, junit
+from rundrill.report import game_day, html, json_report, junit
+from rundrill.report.arms import compare
 from rundrill.report.console import Console
+from rundrill.report.game_day import GameDayEntry, is_game_day, outcome_of, read_game_day
 
-__all__ = ["Console", "ReportPaths", "write"]
+__all__ = [
+    "Console",
+    "GameDayEntry",
+    "ReportPaths",
+    "is_game_day",
+    "outcome_of",
+    "read_game_day",
+    "write",
+    "write_game_day",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,21 +34,44 @@ class ReportPaths:
     junit: Path
 
 
-def write(folder: Path, events: Sequence[Event], verdict: Verdict) -> ReportPaths:
+def write(
+    folder: Path,
+    events: Sequence[Event],
+    verdict: Verdict,
+    *,
+    control: Sequence[Event] | None = None,
+) -> ReportPaths:
     """Writes report.html, report.json and junit.xml into `folder`, each whole or not at all.
 
-    Raises `RundrillError` when the run holds no `DrillStarted`, `MachineError` when a file
-    cannot be written; the earlier report, if there is one, then stays.
+    `control` holds the events of the control arm, empty when it was asked for and not run. Raises
+    `RundrillError` when the run holds no `DrillStarted`, `MachineError` when a file cannot be
+    written; the earlier report, if there is one, then stays.
     """
+    comparison = None if control is None else compare(events, control)
+    return _write_all(
+        folder,
+        html=html.render(events, verdict, comparison),
+        json=json_report.render(events, verdict, comparison),
+        junit=junit.render(events, verdict),
+    )
+
+
+def write_game_day(folder: Path, entries: Sequence[GameDayEntry]) -> ReportPaths:
+    """The same three files for a game day. Raises `MachineError` when one cannot be written."""
+    outcome = outcome_of(entries)
+    return _write_all(
+        folder,
+        html=game_day.render_html(entries, outcome),
+        json=game_day.render_json(entries, outcome),
+        junit=game_day.render_junit(entries, outcome),
+    )
+
+
+def _write_all(folder: Path, *, html: str, json: str, junit: str) -> ReportPaths:
     paths = ReportPaths(
         html=folder / "report.html", json=folder / "report.json", junit=folder / "junit.xml"
     )
-    rendered = {
-        paths.html: html.render(events, verdict),
-        paths.json: json_report.render(events, verdict),
-        paths.junit: junit.render(events, verdict),
-    }
-    for path, text in rendered.items():
+    for path, text in ((paths.html, html), (paths.json, json), (paths.junit, junit)):
         _write_whole(path, text)
     return paths
 

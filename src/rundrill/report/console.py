@@ -8,27 +8,39 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
 from rundrill import events as e
-from rundrill.model import Outcome, Promise, PromiseState, Verdict
+from rundrill.model import Attribution, GameDayOutcome, Promise, PromiseState, Verdict
 from rundrill.report import units
 from rundrill.report.figures import NOT_COMPRESSED, by_weight
+from rundrill.report.game_day import DAY_TONES, GameDayEntry
 from rundrill.report.sentences import load_line, sentence
 from rundrill.report.text import one_line
+from rundrill.report.tone import Tone, tone
+from rundrill.verdict import headline
 
 HEARTBEAT_S: Final = 5.0
 _ASCII: Final = str.maketrans(
     {"\u00d7": "x", "\u2026": "~", "\u2212": "-", "\u00b7": "|", "\u201c": '"', "\u201d": '"'}
 )
-_STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
-_OUTCOME_STYLE: Final = {
-    Outcome.HELD: "green",
-    Outcome.BROKEN: "red",
-    Outcome.INVALID: "yellow",
-    Outcome.ABORTED: "yellow",
+_STYLES: Final = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "magenta": "35",
+}
+_TONE_STYLE: Final[Mapping[Tone, str]] = {
+    "held": "green",
+    "broken": "red",
+    "accepted": "magenta",
+    "invalid": "yellow",
+    "aborted": "yellow",
+    "plain": "bold",
 }
 _STATE_STYLE: Final = {
     PromiseState.HELD: "green",
@@ -77,20 +89,32 @@ class Console:
                 self._status(event.at)
 
     def summary(
-        self, verdict: Verdict, report_path: Path, *, compression: float | None = None
+        self,
+        verdict: Verdict,
+        report_path: Path,
+        *,
+        compression: float | None = None,
+        attribution: Attribution | None = None,
     ) -> None:
         """The last lines: the verdict, why, the promises, and where the report is.
 
-        `compression` is needed where this console saw no `DrillStarted`.
+        `compression` is needed where this console saw no `DrillStarted`; `attribution` where a
+        control arm was run.
         """
         with self._lock:
             scale = units.Scale(compression or self._compression)
             self._line("")
+            arm = "" if verdict.arm == "drill" else f"{verdict.arm} arm: ".upper()
             self._line(
-                f"{verdict.outcome.value.upper()}: {one_line(verdict.reason)}",
+                f"{arm}{headline(verdict).upper()}: {one_line(verdict.reason)}",
                 "bold",
-                _OUTCOME_STYLE[verdict.outcome],
+                _TONE_STYLE[tone(verdict)],
             )
+            if verdict.acceptance_reason:
+                self._line(one_line(verdict.acceptance_reason), _TONE_STYLE[tone(verdict)])
+            if attribution is not None:
+                style = "" if attribution.finding is None else "yellow"
+                self._line(f"With and without the procedure: {attribution.sentence}", style)
             if scale.compressed:
                 self._line(f"Time was compressed {units.factor(scale.compression)}.", "dim")
             width = max((len(p.statement) for p in verdict.promises), default=0)
@@ -99,6 +123,26 @@ class Console:
             for finding in by_weight(verdict.findings):
                 place = "" if finding.line is None else f" (runbook line {finding.line})"
                 self._line(f"  {finding.severity}: {one_line(finding.text)}{place}")
+            self._line(f"Report: {report_path}")
+
+    def game_day(
+        self, entries: Sequence[GameDayEntry], outcome: GameDayOutcome, report_path: Path
+    ) -> None:
+        """The last lines of a game day: each drill with its answer and why, then the worst."""
+        with self._lock:
+            self._line("")
+            width = max((len(entry.name) for entry in entries), default=0)
+            words = max((len(entry.answer) for entry in entries), default=0)
+            for entry in entries:
+                text = f"  {entry.answer.upper():<{words}}  {entry.name:<{width}}"
+                found, back = (entry.scale.both(s) for s in (entry.detected_s, entry.recovered_s))
+                figures = f"alert {found}, recovered {back}"
+                self._line(f"{text}  {figures}" if entry.verdict else text, _TONE_STYLE[entry.tone])
+                for sentence_ in entry.sentences:
+                    self._line(f"      {one_line(sentence_)}")
+            style = _TONE_STYLE[DAY_TONES[outcome.outcome]]
+            told = f"{outcome.outcome.upper()}: {outcome.reason} (exit code {outcome.exit_code})"
+            self._line(told, "bold", style)
             self._line(f"Report: {report_path}")
 
     def _promise(self, promise: Promise, width: int, scale: units.Scale) -> None:
@@ -225,6 +269,9 @@ def _style(event: e.Event) -> str:
             | e.LoadStopped(expected=False)
             | e.MoneyChecked(lost=(_, *_))
             | e.MoneyChecked(doubled=(_, *_))
+            | e.MoneyChecked(uncharged=(_, *_))
+            | e.MoneyChecked(unrecorded=(_, *_))
+            | e.MoneyChecked(mischarged=(_, *_))
         ):
             return "red"
         case e.AlertChanged(state="firing" | "pending") | e.ScrapeFailed() | e.StepSkipped():

@@ -14,11 +14,13 @@ from markupsafe import Markup, escape
 
 from rundrill import events as e
 from rundrill.model import Verdict
-from rundrill.report import figures, timeline, units
+from rundrill.report import arms, figures, timeline, units
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence
 from rundrill.report.svg import linear
 from rundrill.report.text import bounded, printable
+from rundrill.report.tone import tone
+from rundrill.verdict import headline
 
 WIDE: Final = 1136
 NARROW: Final = 368
@@ -42,6 +44,8 @@ SECTIONS: Final[Mapping[str, str]] = {
     "Recovered": "fault",
     "RecoveryMissed": "fault",
     "SoakJudged": "steady-state",
+    "Restored": "undo",
+    "SilenceJudged": "steady-state",
     "FaultUndone": "undo",
     "MoneyChecked": "money",
     "LoadStopped": "load",
@@ -54,21 +58,30 @@ SECTIONS: Final[Mapping[str, str]] = {
 _QUIET: Final = ("LoadSampled", "SteadyStateSampled")
 
 
-def render(events: Sequence[e.Event], verdict: Verdict) -> str:
+def render(
+    events: Sequence[e.Event], verdict: Verdict, comparison: arms.Comparison | None = None
+) -> str:
     """The page as text. Raises `RundrillError` when the run never began."""
     run = Run(events)
     scale = units.Scale(run.plan.compression)
     periods = figures.periods(run, verdict.times)
     steady = run.every(e.SteadyStateSampled)
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         run=run,
         plan=run.plan,
         started=run.started,
         verdict=verdict,
+        headline=headline(verdict),
+        tone=tone(verdict),
+        accepted={item.promise: item for item in run.plan.accepted},
+        comparison=comparison,
+        arm_rows=() if comparison is None else arms.rows(run, verdict, comparison),
+        arms_wide=_arms_drawing(run, verdict, comparison, WIDE, "arms-wide"),
+        arms_narrow=_arms_drawing(run, verdict, comparison, NARROW, "arms-narrow"),
         scale=scale,
         factor=units.factor(scale.compression),
-        both=lambda value: _both(scale, value),
+        both=lambda value: both(scale, value),
         against=lambda measured, limit, stated: _against(
             scale if stated else units.Scale(1), measured, limit
         ),
@@ -88,7 +101,9 @@ def render(events: Sequence[e.Event], verdict: Verdict) -> str:
         baseline=run.last(e.BaselineJudged),
         soak=run.last(e.SoakJudged),
         fault_events=[event for event in run.events if SECTIONS[type(event).__name__] == "fault"],
+        silence=run.last(e.SilenceJudged),
         undo=run.last(e.FaultUndone),
+        restored=run.last(e.Restored),
         money=run.last(e.MoneyChecked),
         load_stopped=run.last(e.LoadStopped),
         stopped=[*run.every(e.DrillAborted), *run.every(e.DrillFailed)],
@@ -98,9 +113,18 @@ def render(events: Sequence[e.Event], verdict: Verdict) -> str:
     )
 
 
+def _arms_drawing(
+    run: Run, verdict: Verdict, comparison: arms.Comparison | None, width: int, ident: str
+) -> Markup:
+    if comparison is None:
+        return Markup("")
+    return arms.draw(run, verdict, comparison, width=width, ident=ident)
+
+
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates of this package; whatever an expression gives is made printable and escaped."""
+    made = Environment(
         loader=PackageLoader("rundrill.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -108,7 +132,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         seconds=units.seconds,
         milliseconds=units.milliseconds,
         ratio=units.ratio,
@@ -120,8 +144,8 @@ def _environment() -> Environment:
         argv=shlex.join,
         marked=_text,
     )
-    environment.globals["bar"] = _bar
-    return environment
+    made.globals["bar"] = _bar
+    return made
 
 
 def _finalize(value: object) -> object:
@@ -129,7 +153,7 @@ def _finalize(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _both(scale: units.Scale, run_s: float | None) -> Markup:
+def both(scale: units.Scale, run_s: float | None) -> Markup:
     """A time of the run; beside it the factor and the runbook's time, when compressed."""
     own = Markup('<span class="nb">{}</span>').format(units.seconds(run_s))
     if run_s is None or not scale.compressed:

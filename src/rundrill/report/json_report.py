@@ -16,25 +16,48 @@ from typing import Any, Final
 from rundrill import events as e
 from rundrill.model import Verdict
 from rundrill.report import figures
+from rundrill.report.arms import Comparison
 from rundrill.report.run import Run, StepView
+from rundrill.verdict import headline
 
 SCHEMA: Final = "rundrill.report/1"
 _HALF_PAIRS: Final = re.compile("[\ud800-\udfff]")
 
 
-def render(events: Sequence[e.Event], verdict: Verdict) -> str:
+def render(
+    events: Sequence[e.Event], verdict: Verdict, comparison: Comparison | None = None
+) -> str:
     """The JSON text, UTF-8 safe. Raises `RundrillError` when the run never began."""
+    return to_text(body(events, verdict, comparison))
+
+
+def to_text(value: Mapping[str, object]) -> str:
+    """As it is written: no NaN, no half of a surrogate pair."""
+    return json.dumps(_clean(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def body(
+    events: Sequence[e.Event], verdict: Verdict, comparison: Comparison | None = None
+) -> Mapping[str, object]:
+    """The object itself, for a report of several drills."""
     run = Run(events)
     plan = run.plan
-    body = {
+    return {
         "schema": SCHEMA,
         "run_id": run.started.run_id,
         "wall_time": run.started.wall_time,
         "title": plan.title,
         "target": plan.target,
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.outcome.exit_code,
+        "exit_code": verdict.exit_code,
+        "headline": headline(verdict),
+        "arm": verdict.arm,
         "reason": verdict.reason,
+        "acceptance": {
+            "state": verdict.acceptance,
+            "sentence": verdict.acceptance_reason,
+            "accepted": [dataclasses.asdict(item) for item in plan.accepted],
+        },
         "duration_s": run.end,
         "compression": {"factor": plan.compression, "reason": plan.compression_reason},
         "runbook": {"path": plan.runbook_path, "sha256": plan.runbook_sha256},
@@ -49,6 +72,9 @@ def render(events: Sequence[e.Event], verdict: Verdict) -> str:
         "findings": [
             dataclasses.asdict(finding) for finding in figures.by_weight(verdict.findings)
         ],
+        "harm": [dataclasses.asdict(harm) for harm in verdict.harm],
+        "attribution": None if comparison is None else dataclasses.asdict(comparison.attribution),
+        "control": _control(comparison),
         "times": dataclasses.asdict(verdict.times),
         "spans": [
             {"name": s.name, "measured_s": s.measured, "limit_s": s.limit, "stated": s.stated}
@@ -63,7 +89,17 @@ def render(events: Sequence[e.Event], verdict: Verdict) -> str:
         "undo": _last(run, e.FaultUndone),
         "versions": run.started.versions,
     }
-    return json.dumps(_clean(body), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _control(comparison: Comparison | None) -> object:
+    if comparison is None or comparison.verdict is None or comparison.run is None:
+        return None
+    return {
+        "run_id": comparison.run.started.run_id,
+        "outcome": comparison.verdict.outcome.value,
+        "reason": comparison.verdict.reason,
+        "times": dataclasses.asdict(comparison.verdict.times),
+    }
 
 
 def _step(step: StepView) -> dict[str, object]:

@@ -3,6 +3,10 @@
 Valid against both schemas in common use: Apache Ant's (`JUnit.xsd` of windyroad/JUnit-Schema)
 and Jenkins' xUnit plug-in (`junit-10.xsd`). A broken promise is a failure, an unproven one an
 error. A promise that held in a drill that does not count is skipped: nothing in it is green.
+
+A drill that broke as accepted is skipped, as other tools write an expected failure: never a
+success, and no failure either. One that held where it was said to break fails. The answer of a
+control arm is skipped too: it tells how the service behaves without the procedure.
 """
 
 from collections.abc import Sequence
@@ -15,16 +19,29 @@ from rundrill.report import figures, units
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence
 from rundrill.report.text import one_line, printable
+from rundrill.verdict import headline
 
-_COUNTS = (Outcome.HELD, Outcome.BROKEN)
+_COUNTS = tuple(set(Outcome) - {Outcome.INVALID, Outcome.ABORTED})
 
 
 def render(events: Sequence[Event], verdict: Verdict) -> str:
     """The XML document as text. Raises `RundrillError` when the run never began."""
+    root = ET.Element("testsuites")
+    root.append(suite_of(events, verdict, 0))
+    return to_text(root)
+
+
+def to_text(root: ET.Element) -> str:
+    """As it is written."""
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def suite_of(events: Sequence[Event], verdict: Verdict, number: int) -> ET.Element:
+    """The suite of one drill, the `number`th of its document."""
     run = Run(events)
     plan = run.plan
-    root = ET.Element("testsuites")
-    suite = ET.SubElement(root, "testsuite")
+    suite = ET.Element("testsuite")
     _properties(suite, run, verdict)
     _verdict_case(suite, run, verdict)
     for promise in verdict.promises:
@@ -36,21 +53,34 @@ def render(events: Sequence[Event], verdict: Verdict) -> str:
         f"{finding.severity}: {printable(finding.text)} ({printable(finding.evidence)})"
         for finding in figures.by_weight(verdict.findings)
     )
-    for name, value in {
-        "name": one_line(plan.title) or "drill",
+    describe(
+        suite,
+        name=one_line(plan.title) or "drill",
+        number=number,
+        hostname=one_line(plan.target) or "localhost",
+        wall_time=run.started.wall_time,
+        seconds=run.end,
+    )
+    return suite
+
+
+def describe(
+    suite: ET.Element, *, name: str, number: int, hostname: str, wall_time: str, seconds: float
+) -> None:
+    """The attributes of a suite, its counts among them: the cases must be there already."""
+    for key, value in {
+        "name": name,
         "package": "rundrill",
-        "id": "0",
-        "hostname": one_line(plan.target) or "localhost",
-        "timestamp": _timestamp(run.started.wall_time),
-        "time": f"{run.end:.3f}",
+        "id": str(number),
+        "hostname": hostname,
+        "timestamp": _timestamp(wall_time),
+        "time": f"{seconds:.3f}",
         "tests": str(len(suite.findall("testcase"))),
         "failures": str(len(suite.findall("testcase/failure"))),
         "errors": str(len(suite.findall("testcase/error"))),
         "skipped": str(len(suite.findall("testcase/skipped"))),
     }.items():
-        suite.set(name, value)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+        suite.set(key, value)
 
 
 def _properties(suite: ET.Element, run: Run, verdict: Verdict) -> None:
@@ -59,6 +89,8 @@ def _properties(suite: ET.Element, run: Run, verdict: Verdict) -> None:
     values = {
         "run": run.started.run_id,
         "outcome": verdict.outcome.value,
+        "arm": verdict.arm,
+        "acceptance": verdict.acceptance,
         "target": plan.target,
         "compression": f"{plan.compression:g}",
         "fault": plan.fault,
@@ -81,13 +113,27 @@ def _case(suite: ET.Element, run: Run, name: str, seconds: float) -> ET.Element:
 
 
 def _verdict_case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
-    case = _case(suite, run, "verdict", run.end)
-    if verdict.outcome is not Outcome.HELD:
-        kind = "failure" if verdict.outcome is Outcome.BROKEN else "error"
-        problem = ET.SubElement(
-            case, kind, type=verdict.outcome.value, message=one_line(verdict.reason)
+    answer(_case(suite, run, "verdict", run.end), verdict)
+
+
+def answer(case: ET.Element, verdict: Verdict) -> None:
+    """What a case says of the verdict as a whole; nothing when it held."""
+    told = "; ".join(filter(None, [verdict.reason, verdict.acceptance_reason]))
+    if verdict.acceptance == "accepted":
+        ET.SubElement(
+            case, "skipped", type="accepted", message=f"broken, accepted: {one_line(told)}"
         )
-        problem.text = printable(verdict.reason)
+    elif verdict.outcome in (Outcome.HEALED, Outcome.UNHEALED):
+        ET.SubElement(case, "skipped", type="control", message=f"control arm: {one_line(told)}")
+    elif verdict.exit_code != 0:
+        failed = verdict.exit_code == Outcome.BROKEN.exit_code
+        problem = ET.SubElement(
+            case,
+            "failure" if failed else "error",
+            type=headline(verdict),
+            message=one_line(told),
+        )
+        problem.text = printable(told)
 
 
 def _promise_case(suite: ET.Element, run: Run, verdict: Verdict, promise: Promise) -> None:
@@ -96,7 +142,12 @@ def _promise_case(suite: ET.Element, run: Run, verdict: Verdict, promise: Promis
     )
     evidence = _evidence(run, promise)
     message = one_line(promise.evidence)
-    if promise.state is PromiseState.BROKEN:
+    if promise.state is not PromiseState.HELD and verdict.acceptance == "accepted":
+        # Accepted is only a drill in which nothing else broke, and whatever else is unproven is
+        # so since the drill never came to it.
+        what = "broken, accepted" if promise.state is PromiseState.BROKEN else "not reached"
+        ET.SubElement(case, "skipped", type="accepted", message=f"{what}: {message}")
+    elif promise.state is PromiseState.BROKEN:
         ET.SubElement(case, "failure", type="broken", message=message).text = evidence
     elif promise.state is PromiseState.UNPROVEN:
         ET.SubElement(case, "error", type="unproven", message=message).text = evidence

@@ -50,6 +50,12 @@ def _window(judged: e.BaselineJudged | e.SoakJudged) -> str:
     return f"{held} for {units.seconds(judged.window_s)}, {judged.evaluations} evaluations"
 
 
+def _silence(s: e.SilenceJudged) -> str:
+    stirred = [*s.broken, *(f"{alert} fired" for alert in s.alerts)]
+    told = f"STIRRED without a fault ({'; '.join(stirred)})" if stirred else "nothing stirred"
+    return f"dry arm: {told} in {units.seconds(s.window_s)}, {s.evaluations} evaluations"
+
+
 def _baseline(s: e.BaselineJudged) -> str:
     return (
         f"baseline {_window(s)}; {s.delivered_per_min:.1f} of {s.asked_per_min:.1f} req/min "
@@ -76,10 +82,22 @@ def _money(s: e.MoneyChecked) -> str:
         return f"money not checked: {s.error}"
     lost = f" ({', '.join(s.lost)})" if s.lost else ""
     doubled = f" ({', '.join(s.doubled)})" if s.doubled else ""
-    return (
+    told = (
         f"money: {s.acknowledged} payments acknowledged, {s.stored} stored, "
         f"{len(s.lost)} lost{lost}, {len(s.doubled)} doubled{doubled}"
     )
+    if s.charges is None:
+        return told
+    others = {
+        "captured without a charge": s.uncharged,
+        "charged without a record": s.unrecorded,
+        "charged another amount": s.mischarged,
+        "still open": s.unsettled,
+    }
+    told += f", {s.charges} charged"
+    for what, keys in others.items():
+        told += f", {len(keys)} {what} ({', '.join(keys)})" if keys else ""
+    return told + "".join(f"; incomplete books of {why}" for why in s.incomplete)
 
 
 def _load_stopped(s: e.LoadStopped) -> str:
@@ -110,6 +128,8 @@ RENDERERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "Recovered": lambda s: f"recovered: {s.evidence}",
     "RecoveryMissed": lambda s: f"NOT recovered in {units.seconds(s.waited_s)}: {s.evidence}",
     "SoakJudged": lambda s: f"soak {_window(s)}",
+    "Restored": lambda s: f"restored what the procedure had changed: {'; '.join(s.changes)}",
+    "SilenceJudged": _silence,
     "FaultUndone": _undone,
     "MoneyChecked": _money,
     "LoadStopped": _load_stopped,

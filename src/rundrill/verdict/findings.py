@@ -1,6 +1,6 @@
 """What was learned beside the promises, each with its evidence and, where it has one, its line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rundrill.bounds import compare, shown
 from rundrill.events import (
@@ -13,12 +13,14 @@ from rundrill.events import (
     SteadyStateSampled,
     StepSkipped,
 )
-from rundrill.model import Finding
+from rundrill.model import Finding, StepHarm
+from rundrill.verdict.harm import harm_findings
 from rundrill.verdict.record import Record
 
 
-def findings(record: Record) -> Iterator[Finding]:
+def findings(record: Record, harms: Iterable[StepHarm]) -> Iterator[Finding]:
     """In no order of importance; the report sorts."""
+    yield from harm_findings(harms)
     yield from _alert_findings(record)
     yield from _silent_harm_findings(record)
     yield from _severity_finding(record)

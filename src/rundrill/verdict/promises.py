@@ -1,24 +1,29 @@
 """What a green drill promises, each statement with its state and its evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rundrill.events import (
+    AlertChanged,
     BaselineJudged,
     CommandFinished,
     CommandRefused,
+    FaultInjected,
     FaultLanded,
     FaultMissed,
     FaultUndone,
     LoadSampled,
     LoadStopped,
     MoneyChecked,
+    Recovered,
     RecoveryMissed,
+    SilenceJudged,
     SoakJudged,
     SteadyStateSampled,
     StepSkipped,
 )
-from rundrill.model import Promise, PromiseState
+from rundrill.model import Promise, PromiseState, StepHarm
+from rundrill.verdict.harm import ERROR_RATE
 from rundrill.verdict.record import Record
 
 State = PromiseState
@@ -28,19 +33,24 @@ LATENESS_LIMIT_MS = 1000.0
 """A dispatcher that was a second late left a hole in the load, whatever the average says."""
 GAP_LIMIT_S = 3.5
 """Looks come every second; where three are missing, a window was not watched."""
-ERROR_RATE = "error rate"
+_NEVER_DRY = (FaultInjected, CommandFinished, Recovered)
 
 
-def promises(record: Record) -> tuple[Promise, ...]:
-    """In the order in which a drill shows them."""
+def promises(record: Record, harms: Sequence[StepHarm]) -> tuple[Promise, ...]:
+    """In the order in which a drill shows them; an arm makes fewer, and the dry one its own."""
+    if record.plan.arm == "control":
+        made = (_load, _baseline, _landed, _detected, _undone, _money)
+        return tuple(make(record) for make in made)
+    if record.plan.arm == "dry":
+        return tuple(make(record) for make in (_load, _baseline, _silent, _money))
     return (
         _load(record),
         _baseline(record),
         _landed(record),
         _detected(record),
         _recovered(record),
-        _harmless(record),
-        _durable(record),
+        _harmless(record, harms),
+        durable(record),
         _undone(record),
         _money(record),
     )
@@ -188,32 +198,27 @@ def _recovered(record: Record) -> Promise:
     return told(State.HELD if measured_s <= limit_s else State.BROKEN, evidence, measured_s)
 
 
-def _harmless(record: Record) -> Promise:
+def _harmless(record: Record, harms: Sequence[StepHarm]) -> Promise:
     statement = "The fix did no harm of its own"
-    start, times = record.started("respond"), record.times
-    if start is None or times.injected is None:
+    if record.started("respond") is None or record.times.injected is None:
         return _promise("harmless", statement, State.UNPROVEN, "the procedure was not followed")
-    before = _error_ratio(record, times.injected, start)
-    during = _error_ratio(record, start, record.ended("recover"))
-    if during is None:
-        evidence = "no request completed while the procedure ran"
+    if not harms:
+        evidence = "no step that changes anything was carried out"
         return _promise("harmless", statement, State.UNPROVEN, evidence)
+    state = State.HELD
+    worst = tuple(harms)
+    for kind, broken in (("unknown", State.UNPROVEN), ("harmful", State.BROKEN)):
+        of_kind = tuple(harm for harm in harms if harm.state == kind)
+        if of_kind:
+            state, worst = broken, of_kind
     bound = next((b for b in record.plan.steady_state if b.subject == ERROR_RATE), None)
-    limit = 0.0 if bound is None else bound.value
-    evidence = (
-        f"{during:.2%} of the requests failed while it ran,"
-        f" {'none completed' if before is None else f'{before:.2%}'} between fault and response"
-    )
+    evidence = "; ".join(f"line {harm.line}: {harm.evidence}" for harm in worst)
     line = None if bound is None else bound.line
-    if before is None and during > limit:
-        return _promise("harmless", statement, State.UNPROVEN, evidence, line=line)
-    harmed = during > limit and before is not None and during > before
-    return _promise(
-        "harmless", statement, State.BROKEN if harmed else State.HELD, evidence, line=line
-    )
+    return _promise("harmless", statement, state, evidence, line=line)
 
 
-def _durable(record: Record) -> Promise:
+def durable(record: Record) -> Promise:
+    """Also what tells whether a control arm that healed by itself stayed so."""
     statement = "It stayed fixed for the monitoring window"
     judged, limit_s = record.last(SoakJudged), record.plan.windows.soak_s
     if judged is None or judged.evaluations == 0:
@@ -245,6 +250,37 @@ def _durable(record: Record) -> Promise:
     )
 
 
+def _silent(record: Record) -> Promise:
+    """The dry arm. Whatever fires or recovers there would do so without any fault."""
+    statement = "Nothing stirred without a fault"
+    judged, limit_s = record.last(SilenceJudged), record.plan.windows.detect_budget_s
+    made = [type(e).__name__ for e in record.events if isinstance(e, _NEVER_DRY)]
+    if made:
+        return _promise("silent", statement, State.BROKEN, f"the dry arm saw a {made[0]}")
+    fired = {e.alert: None for e in record.all(AlertChanged) if e.state == "firing"}
+    if judged is not None:
+        fired |= dict.fromkeys(judged.alerts)
+    told = [f"alert {alert} fired without a fault" for alert in fired]
+    told += [] if judged is None else judged.broken
+    if told:
+        return _promise("silent", statement, State.BROKEN, "; ".join(told), limit_s=limit_s)
+    if judged is None or judged.evaluations == 0:
+        evidence = "the detection window was not watched"
+        return _promise("silent", statement, State.UNPROVEN, evidence, limit_s=limit_s)
+    blind = [*_gap(record, judged.at - judged.window_s, judged.at)]
+    if judged.window_s < limit_s:
+        blind.append("the window was cut short")
+    evidence = f"no alert fired and the steady state held for {judged.window_s:.0f} s"
+    return _promise(
+        "silent",
+        statement,
+        State.UNPROVEN if blind else State.HELD,
+        "; ".join(blind) or evidence,
+        measured_s=judged.window_s,
+        limit_s=limit_s,
+    )
+
+
 def _undone(record: Record) -> Promise:
     statement = "Everything was undone"
     undone = record.last(FaultUndone)
@@ -269,18 +305,31 @@ def _money(record: Record) -> Promise:
         return _promise("money", statement, State.UNPROVEN, f"not checked: {checked.error}")
     if checked.acknowledged == 0:
         return _promise("money", statement, State.UNPROVEN, "no payment was acknowledged")
-    evidence = (
-        f"{checked.acknowledged} acknowledged, {len(checked.lost)} lost,"
-        f" {len(checked.doubled)} doubled"
-    )
-    bad = bool(checked.lost or checked.doubled)
-    return _promise("money", statement, State.BROKEN if bad else State.HELD, evidence)
+    wrong = {
+        "lost": checked.lost,
+        "doubled": checked.doubled,
+        "captured without a charge": checked.uncharged,
+        "charged without a record": checked.unrecorded,
+        "charged another amount": checked.mischarged,
+    }
+    told = [f"{len(keys)} {what}{_some(keys)}" for what, keys in wrong.items()]
+    booked = 2 if checked.charges is None else len(told)
+    evidence = f"{checked.acknowledged} acknowledged, {', '.join(told[:booked])}"
+    if any(wrong.values()):
+        return _promise("money", statement, State.BROKEN, evidence)
+    if checked.unsettled:
+        evidence += f"; {len(checked.unsettled)} still open at the end{_some(checked.unsettled)}"
+    if checked.incomplete:
+        evidence += f"; books are incomplete: {', '.join(checked.incomplete)}"
+    unproven = checked.unsettled or checked.incomplete
+    return _promise("money", statement, State.UNPROVEN if unproven else State.HELD, evidence)
 
 
-def _error_ratio(record: Record, start: float, end: float) -> float | None:
-    samples = [s for s in record.all(LoadSampled) if start < s.at <= end + 1.0]
-    completed = sum(sample.completed for sample in samples)
-    return sum(sample.failed for sample in samples) / completed if completed else None
+def _some(keys: Sequence[str]) -> str:
+    """The first of them by name; the event has all."""
+    if not keys:
+        return ""
+    return f" ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
 
 
 def _gap(record: Record, start: float, end: float) -> Iterator[str]:

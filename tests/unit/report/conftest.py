@@ -26,7 +26,7 @@ def runs() -> ModuleType:
     return _load()
 
 
-@pytest.fixture(params=["held", "broken", "invalid", "aborted"])
+@pytest.fixture(params=["held", "broken", "invalid", "aborted", "dry", "accepted", "control"])
 def sample(request: pytest.FixtureRequest, runs: ModuleType) -> object:
     """One synthetic run after the other: its events and its verdict."""
     return getattr(runs, request.param)()

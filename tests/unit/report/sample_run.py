@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from rundrill import events as e
 from rundrill import model as m
+from rundrill.verdict import judge
 
 RULE = 'kube_pod_container_status_restarts_total{namespace="production"} - ... offset 40s > 3'
 LOST = "pay_01HF7Q2"
@@ -464,6 +465,7 @@ def broken() -> Sample:
             broken=("error rate",),
             alerts=("PaymentPodRestarts",),
         ),
+        e.Restored(at=152.1, changes=("Deployment/production/payment-service: replicas 5, was 3",)),
         e.FaultUndone(
             at=152.2,
             undone=False,
@@ -596,5 +598,55 @@ def aborted() -> Sample:
     )
 
 
+def dry() -> Sample:
+    """Everything but the fault: nothing stirred."""
+    events: list[e.Event] = [
+        started(plan(arm="dry")),
+        *phases(("setup", 0.1, 12.0), ("baseline", 12.0, 42.5), ("inject", 42.5, 42.6)),
+        *phases(("detect", 42.6, 103.0), ("respond", 103.0, 103.1)),
+        *load(8, 110),
+        *steady(14, 110),
+        *(event for event in held_events() if isinstance(event, e.BaselineJudged)),
+        e.SilenceJudged(at=102.9, window_s=60.3, evaluations=60, broken=(), alerts=()),
+        *(
+            replace(event, at=105.0)
+            for event in held_events()
+            if isinstance(event, e.LoadStopped | e.MoneyChecked)
+        ),
+        e.DrillEnded(at=110.0),
+    ]
+    told = sorted(events, key=lambda event: event.at)
+    return Sample(told, judge(told))
+
+
+def accepted() -> Sample:
+    """Broken in exactly the way that its experiment accepts."""
+    known = m.Acceptance(
+        promise="recovered", reason="diagnosis <but> no remedy", review="2027-03-01"
+    )
+    refused = broken()
+    kept = [
+        replace(event, differences=(), undone=True)
+        if isinstance(event, e.FaultUndone)
+        else replace(event, lost=(), doubled=())
+        if isinstance(event, e.MoneyChecked)
+        else event
+        for event in refused.events
+        if not isinstance(event, e.DrillStarted | e.SoakJudged)
+    ]
+    told = [started(plan(accepted=(known,))), *kept]
+    return Sample(told, judge(told))
+
+
+def control() -> Sample:
+    """The same fault, and nobody follows the runbook: it stays broken."""
+    gone = (e.DrillStarted, e.CommandFinished, e.CommandRefused, e.StepStarted)
+    told = [
+        started(plan(arm="control")),
+        *(event for event in accepted().events if not isinstance(event, gone)),
+    ]
+    return Sample(told, judge(told))
+
+
 def every_sample() -> Sequence[Sample]:
-    return (held(), broken(), invalid(), aborted())
+    return (held(), broken(), invalid(), aborted(), dry(), accepted(), control())

@@ -14,6 +14,7 @@ import pytest
 
 from rundrill import events as e
 from rundrill.report import Console
+from rundrill.verdict import headline
 
 REPORT = Path("runs/x/report.html")
 
@@ -61,7 +62,7 @@ def test_without_a_terminal_there_are_plain_lines_only(sample) -> None:
     text = play(sample, io.StringIO())
     assert "\x1b" not in text
     assert "\r" not in text
-    assert f"{sample.verdict.outcome.value.upper()}: {sample.verdict.reason}" in text
+    assert f"{headline(sample.verdict).upper()}: {sample.verdict.reason}" in text
     assert text.endswith(f"Report: {REPORT}\n")
 
 

@@ -10,6 +10,7 @@ import pytest
 from rundrill import events as e
 from rundrill import model as m
 from rundrill.report import json_report
+from rundrill.verdict import headline
 
 
 def test_every_report_is_valid_against_the_schema_that_is_shipped(sample) -> None:
@@ -26,7 +27,9 @@ def test_the_report_says_what_the_verdict_says(sample) -> None:
     body = json.loads(json_report.render(sample.events, sample.verdict))
     assert body["schema"] == json_report.SCHEMA
     assert body["outcome"] == sample.verdict.outcome.value
-    assert body["exit_code"] == sample.verdict.outcome.exit_code
+    assert body["exit_code"] == sample.verdict.exit_code
+    assert body["headline"] == headline(sample.verdict)
+    assert body["arm"] == sample.verdict.arm
     assert [p["state"] for p in body["promises"]] == [
         p.state.value for p in sample.verdict.promises
     ]

@@ -5,22 +5,18 @@ from typing import Any
 
 import pytest
 from fakes import PLAN
+from recordings import HELD, alert, changed, command, load, without
 
 from rundrill.events import (
     AlertChanged,
     BaselineJudged,
-    CommandFinished,
     CommandRefused,
     DrillAborted,
-    DrillEnded,
     DrillFailed,
     DrillStarted,
     Event,
-    FaultInjected,
-    FaultLanded,
     FaultMissed,
     FaultUndone,
-    LoadSampled,
     LoadStopped,
     MoneyChecked,
     PhaseEnded,
@@ -34,108 +30,6 @@ from rundrill.events import (
 )
 from rundrill.model import Outcome, PromiseState
 from rundrill.verdict import judge
-
-
-def command(number: int, *, exit_code: int | None = 0, at: float = 45.0) -> CommandFinished:
-    step = PLAN.steps[number - 1]
-    return CommandFinished(
-        at=at,
-        procedure=step.procedure,
-        number=number,
-        line=step.line,
-        text=step.text,
-        argv=("kubectl",),
-        bound={},
-        exit_code=exit_code,
-        duration_s=0.3,
-        stdout="",
-        stderr="no",
-    )
-
-
-def load(at: float, *, completed: int = 17, failed: int = 0) -> LoadSampled:
-    return LoadSampled(
-        at=at,
-        issued=17,
-        completed=completed,
-        ok=completed - failed,
-        failed=failed,
-        dropped=0,
-        in_flight=0,
-        oldest_in_flight_s=0.0,
-        p50_ms=5.0,
-        p95_ms=9.0,
-        p99_ms=12.0,
-    )
-
-
-def alert(at: float, state: Any, name: str = "PaymentPodRestarting") -> AlertChanged:
-    return AlertChanged(at=at, alert=name, state=state, labels={}, value=4.0)
-
-
-def looks(start: float, end: float) -> list[Event]:
-    seconds = range(int(start), int(end) + 1)
-    return [
-        SteadyStateSampled(at=float(at), values={"error rate": 0.0}, holds=True, broken=())
-        for at in seconds
-    ]
-
-
-HELD: list[Event] = [
-    DrillStarted(at=0.0, run_id="r", wall_time="2026-01-01", plan=PLAN, versions={}, rules={}),
-    BaselineJudged(
-        at=25.0,
-        window_s=20.0,
-        evaluations=20,
-        broken=(),
-        alerts=(),
-        delivered_per_min=1000.0,
-        asked_per_min=1000.0,
-        dropped=0,
-    ),
-    *looks(5.0, 25.0),
-    FaultInjected(at=26.0, fault="bad-release", change="image set"),
-    FaultLanded(at=29.0, evidence="pod x is in CrashLoopBackOff"),
-    PhaseStarted(at=29.0, phase="detect"),
-    load(30.0),
-    SteadyStateSampled(at=31.0, values={"error rate": 0.0}, holds=True, broken=()),
-    alert(36.0, "pending"),
-    alert(38.0, "firing"),
-    PhaseEnded(at=38.5, phase="detect", passed=True, why="fired"),
-    PhaseStarted(at=38.5, phase="respond"),
-    command(1),
-    command(2),
-    load(46.0),
-    command(3),
-    PhaseEnded(at=47.0, phase="respond", passed=True, why=""),
-    PhaseStarted(at=47.0, phase="recover"),
-    alert(46.5, "inactive"),
-    Recovered(at=47.0, evidence="steady"),
-    PhaseEnded(at=47.2, phase="recover", passed=True, why=""),
-    *looks(47.0, 107.0),
-    SoakJudged(at=107.2, window_s=60.0, evaluations=60, broken=(), alerts=()),
-    FaultUndone(at=108.0, undone=True, evidence="all as before", differences=()),
-    LoadStopped(
-        at=109.0,
-        expected=True,
-        exit_code=0,
-        issued=1800,
-        completed=1800,
-        dropped=0,
-        worst_lateness_ms=3.2,
-        detail="",
-    ),
-    MoneyChecked(at=110.0, acknowledged=1200, stored=1200, lost=(), doubled=(), error=None),
-    DrillEnded(at=111.0),
-]
-
-
-def without(*kinds: type[Any]) -> list[Event]:
-    return [event for event in HELD if not isinstance(event, kinds)]
-
-
-def changed(kind: type[Any], **fields: Any) -> list[Event]:
-    return [replace(e, **fields) if isinstance(e, kind) else e for e in HELD]
 
 
 def waited_out(events: list[Event]) -> list[Event]:
@@ -194,6 +88,11 @@ def test_leaving_out_any_kind_of_evidence_is_never_held(kind: type[Any]) -> None
         (changed(FaultUndone, differences=("replicas 3, is 5",)), "undone", Outcome.BROKEN),
         (changed(MoneyChecked, lost=("k",)), "money", Outcome.BROKEN),
         (changed(MoneyChecked, doubled=("k",)), "money", Outcome.BROKEN),
+        (changed(MoneyChecked, charges=9, uncharged=("k",)), "money", Outcome.BROKEN),
+        (changed(MoneyChecked, charges=9, unrecorded=("k",)), "money", Outcome.BROKEN),
+        (changed(MoneyChecked, charges=9, mischarged=("k",)), "money", Outcome.BROKEN),
+        (changed(MoneyChecked, charges=9, unsettled=("k",)), "money", Outcome.INVALID),
+        (changed(MoneyChecked, charges=9, incomplete=("stripe: gone",)), "money", Outcome.INVALID),
         (changed(MoneyChecked, error="no psql"), "money", Outcome.INVALID),
         (changed(MoneyChecked, acknowledged=0), "money", Outcome.INVALID),
         (changed(Recovered, at=200.0), "recovered", Outcome.BROKEN),
