@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Coroutine
 
 import aiohttp
 import structlog
 from prometheus_client import disable_created_metrics
+from starlette.types import ASGIApp
 
 from payments.api import Parts, create_app
 from payments.auth import Auth
 from payments.cache import Cache
 from payments.database import Database
+from payments.defects import Burning, Leak
 from payments.errors import DatabaseError
 from payments.gateways import Gateways
 from payments.metrics import Metrics
@@ -62,7 +65,9 @@ def build(
         store,
         Gateways(settings, session, metrics),
         metrics,
-        fallback=settings.fallback_payments_enabled,
+        fallback_after_s=(
+            settings.fallback_after_s if settings.fallback_payments_enabled else None
+        ),
         retry_s=settings.deferred_interval_s,
         wait_s=lease_s + 0.5,  # long enough to take over from an owner that has died
     )
@@ -80,7 +85,10 @@ async def _serve(
     settings: Settings, metrics: Metrics, session: aiohttp.ClientSession, listener: socket.socket
 ) -> None:
     parts, worker = build(settings, metrics, session)
-    traffic = Traffic(create_app(parts), metrics)
+    app: ASGIApp = create_app(parts)
+    if settings.burn_cpu_s:
+        app = Burning(app, settings.burn_cpu_s)
+    traffic = Traffic(app, metrics)
     metrics.watch(
         pool_size=lambda: parts.database.size,
         pool_in_use=lambda: parts.database.in_use,
@@ -94,7 +102,7 @@ async def _serve(
         await asyncio.sleep(settings.drain_s)
 
     await parts.database.open()
-    background = asyncio.create_task(_start(parts, worker))
+    background = asyncio.gather(_start(parts, worker), *_defects(settings))
     try:
         address, port = listener.getsockname()[:2]
         _log.info("listening", address=address, port=port)
@@ -108,6 +116,11 @@ async def _serve(
         await parts.database.close()
         await parts.cache.close()
         _log.info("stopped")
+
+
+def _defects(settings: Settings) -> list[Coroutine[None, None, None]]:
+    """What a bad release does beside its work."""
+    return [Leak(settings.leak_mib_per_s).run()] if settings.leak_mib_per_s else []
 
 
 async def _start(parts: Parts, worker: Worker) -> None:

@@ -42,7 +42,12 @@ class Database:
             timeout=settings.database_timeout_s,
             command_timeout=settings.database_timeout_s,
             connection_class=_Connection,
-            server_settings={"application_name": f"payment-service/{settings.version}"},
+            server_settings={
+                "application_name": f"payment-service/{settings.version}",
+                # A statement that we gave up must not keep waiting in the server, behind a lock,
+                # say: each would hold one of its connections, until it has none left for anybody.
+                "statement_timeout": str(max(1, round(settings.database_timeout_s * 1000))),
+            },
         )
 
     @property
@@ -77,13 +82,30 @@ class Database:
         """The first row, or None. Raises `DatabaseError`."""
         return await self._with_connection(lambda con: con.fetchrow(sql, *args))
 
+    async def ping(self, within_s: float) -> None:
+        """Asks for nothing; connects for it if need be. Raises `DatabaseError` in time.
+
+        What is given up counts as an error like any other: while no customer gets through any
+        more, it is what still tells of the trouble.
+        """
+        now = asyncio.get_running_loop().time
+        deadline = now() + within_s
+
+        async def ask(connection: Any) -> None:
+            # Never 0, which would be no limit at all.
+            await connection.execute("SELECT 1", timeout=max(0.001, deadline - now()))
+
+        await self._with_connection(ask, within_s)
+
     async def rows(self, sql: str, *args: object) -> Sequence[Any]:
         """All rows. Raises `DatabaseError`."""
         found: Sequence[Any] = await self._with_connection(lambda con: con.fetch(sql, *args))
         return found
 
-    async def _with_connection(self, call: Callable[[Any], Awaitable[T]]) -> T:
-        connection = await self._acquire()
+    async def _with_connection(
+        self, call: Callable[[Any], Awaitable[T]], acquire_s: float | None = None
+    ) -> T:
+        connection = await self._acquire(acquire_s or self._timeout_s)
         try:
             return await call(connection)
         except (TimeoutError, asyncio.CancelledError) as exc:
@@ -94,6 +116,8 @@ class Database:
             raise self._error("timeout", "the database did not answer in time") from exc
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as exc:
             raise self._error("lost", f"the database connection was lost: {exc}") from exc
+        except asyncpg.QueryCanceledError as exc:
+            raise self._error("timeout", "the database did not answer in time") from exc
         except asyncpg.PostgresError as exc:
             # The server is going down, or ended this session.
             gone = isinstance(exc, asyncpg.OperatorInterventionError)
@@ -101,10 +125,10 @@ class Database:
         finally:
             await self._pool.release(connection, timeout=self._timeout_s)
 
-    async def _acquire(self) -> Any:
+    async def _acquire(self, timeout_s: float) -> Any:
         full = self._pool.get_size() >= self._size and self._pool.get_idle_size() == 0
         try:
-            return await self._pool.acquire(timeout=self._timeout_s)
+            return await self._pool.acquire(timeout=timeout_s)
         except TimeoutError as exc:
             if full:
                 message = f"all {self._size} connections of the pool are in use"

@@ -110,8 +110,10 @@ class Gateway:
     session: aiohttp.ClientSession
     metrics: Metrics
 
-    async def charge(self, payment: Payment) -> Charged | Declined:
-        """Asks for the charge once, within `timeout_s`."""
+    async def charge(
+        self, payment: Payment, *, patience_s: float | None = None
+    ) -> Charged | Declined:
+        """Asks for the charge once, within `timeout_s`, or within `patience_s` if that is less."""
         name = self.dialect.name
         if not self.breaker.allow():
             self.metrics.gateway_requests.labels(name, "rejected").inc()
@@ -124,7 +126,7 @@ class Gateway:
             )
         started = time.monotonic()
         try:
-            answer = await self._ask(payment)
+            answer = await self._ask(payment, min(self.timeout_s, patience_s or self.timeout_s))
         except GatewayError as exc:
             self.breaker.fail()
             self.metrics.gateway_requests.labels(name, "error").inc()
@@ -141,19 +143,19 @@ class Gateway:
         self.metrics.gateway_requests.labels(name, outcome).inc()
         return answer
 
-    async def _ask(self, payment: Payment) -> Charged | Declined:
+    async def _ask(self, payment: Payment, timeout_s: float) -> Charged | Declined:
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(timeout_s):
                 try:
-                    status, raw = await self._post(payment)
+                    status, raw = await self._post(payment, timeout_s)
                 except aiohttp.ServerDisconnectedError:
                     # Most often a kept connection that the other side closed while it was idle.
                     # The idempotency key makes asking again safe.
-                    status, raw = await self._post(payment)
+                    status, raw = await self._post(payment, timeout_s)
         except aiohttp.ConnectionTimeoutError as exc:
             raise self._error("connect_timeout", "connection timeout", charged=False) from exc
         except TimeoutError as exc:
-            message = f"timeout: no answer within {self.timeout_s:g} s"
+            message = f"timeout: no answer within {timeout_s:g} s"
             raise self._error("timeout", message, charged=True) from exc
         except aiohttp.ClientConnectorError as exc:
             raise self._error("connect", f"cannot connect: {exc.os_error}", charged=False) from exc
@@ -162,7 +164,7 @@ class Gateway:
             raise self._error("connection_lost", message, charged=True) from exc
         return self._read(status, raw)
 
-    async def _post(self, payment: Payment) -> tuple[int, bytes]:
+    async def _post(self, payment: Payment, timeout_s: float) -> tuple[int, bytes]:
         headers = {self.dialect.key_header: payment.idempotency_key}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
@@ -171,7 +173,7 @@ class Gateway:
             json=self.dialect.body(payment),
             headers=headers,
             # Half of the budget to connect: then a lost packet is told from a slow gateway.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeout_s / 2),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout_s / 2),
         ) as response:
             return response.status, await response.read()
 
@@ -236,9 +238,11 @@ class Gateways:
             "paypal": gateway(PaypalDialect(), settings.paypal_url, settings.paypal_api_key),
         }
 
-    async def charge(self, payment: Payment) -> Charged | Declined:
+    async def charge(
+        self, payment: Payment, *, patience_s: float | None = None
+    ) -> Charged | Declined:
         """Raises `GatewayError`."""
-        return await self.of(payment.order.method).charge(payment)
+        return await self.of(payment.order.method).charge(payment, patience_s=patience_s)
 
     def of(self, method: Method) -> Gateway:
         return self._by_name[GATEWAY_OF[method]]

@@ -42,7 +42,11 @@ class Outcome:
 
 
 class Processing:
-    """`wait_s`: how long a request waits for an earlier one with the same key."""
+    """`wait_s`: how long a request waits for an earlier one with the same key.
+
+    `fallback_after_s`: how long a customer waits for a gateway before his payment is accepted all
+    the same and charged later; None without the fallback.
+    """
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class Processing:
         gateways: Gateways,
         metrics: Metrics,
         *,
-        fallback: bool,
+        fallback_after_s: float | None,
         retry_s: float,
         wait_s: float,
         now: Callable[[], float] = time.monotonic,
@@ -59,7 +63,7 @@ class Processing:
         self._store = store
         self._gateways = gateways
         self._metrics = metrics
-        self._fallback = fallback
+        self._fallback_after_s = fallback_after_s
         self._retry_s = retry_s
         self._wait_s = wait_s
         self._now = now
@@ -108,9 +112,9 @@ class Processing:
     async def _attempt(self, payment: Payment, *, untouched: bool) -> Payment:
         """`untouched`: no earlier attempt can have charged the customer."""
         try:
-            return await self._charge(payment)
+            return await self._charge(payment, patience_s=self._fallback_after_s)
         except GatewayError as exc:
-            if self._fallback:
+            if self._fallback_after_s is not None:
                 return await self._release(payment, Status.DEFERRED)
             safe = untouched and not exc.may_have_charged
             status = Status.FAILED if safe else Status.PENDING
@@ -123,10 +127,11 @@ class Processing:
         try:
             await self._charge(payment)
         except GatewayError:
-            await self._release(payment, payment.status)
+            # Nobody was waiting for it: no outcome of a payment that a customer asked for.
+            await self._release(payment, payment.status, tell=False)
 
-    async def _charge(self, payment: Payment) -> Payment:
-        answer = await self._gateways.charge(payment)
+    async def _charge(self, payment: Payment, *, patience_s: float | None = None) -> Payment:
+        answer = await self._gateways.charge(payment, patience_s=patience_s)
         if isinstance(answer, Charged):
             settled = await self._store.settle(
                 payment.id, Status.CAPTURED, gateway_reference=answer.reference
@@ -140,12 +145,13 @@ class Processing:
         self._tell(settled)
         return settled
 
-    async def _release(self, payment: Payment, status: Status) -> Payment:
+    async def _release(self, payment: Payment, status: Status, *, tell: bool = True) -> Payment:
         retry_s = min(self._retry_s * 2 ** min(payment.attempt, 10), _LONGEST_RETRY_S)
         released = await self._store.release(payment, status, retry_after_s=retry_s)
         if released is None:
             return await self._current(payment)
-        self._tell(released)
+        if tell:
+            self._tell(released)
         return released
 
     async def _current(self, payment: Payment) -> Payment:

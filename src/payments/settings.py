@@ -16,6 +16,7 @@ _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFECTS = ("none", "leak", "burn")
 
 
 class SettingsError(Exception):
@@ -54,9 +55,14 @@ class Settings:
     breaker_failures: int
     breaker_open_s: float
     fallback_payments_enabled: bool
+    fallback_after_s: float
     deferred_interval_s: float
     drain_s: float
     log_level: str
+    leak_mib_per_s: float
+    """0 unless the release has this defect."""
+    burn_cpu_s: float
+    """CPU that every request costs; 0 unless the release has this defect."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -64,6 +70,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     read = _Reader(environment)
     version = read.text("SERVICE_VERSION", default="0.0.0")
     read.demands(version)
+    defect = read.choice("DEFECT", DEFECTS, default="none")
+    leak_mib_per_s = read.measure("LEAK_MIB_PER_S", default=1.0)
+    burn_cpu_s = read.seconds("BURN_CPU_S", default=0.05, low=0.0)
     settings = Settings(
         version=version,
         listen=_listen(read),
@@ -84,9 +93,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         breaker_failures=read.integer("BREAKER_FAILURES", default=5, low=1, high=10_000),
         breaker_open_s=read.seconds("BREAKER_OPEN_S", default=5.0),
         fallback_payments_enabled=read.flag("FALLBACK_PAYMENTS_ENABLED", default=False),
+        # Below the half second that customers are promised.
+        fallback_after_s=read.seconds("FALLBACK_AFTER_S", default=0.4),
         deferred_interval_s=read.seconds("DEFERRED_INTERVAL_S", default=1.0),
         drain_s=read.seconds("DRAIN_S", default=0.5, low=0.0),
         log_level=read.choice("LOG_LEVEL", LOG_LEVELS, default="info"),
+        leak_mib_per_s=leak_mib_per_s if defect == "leak" else 0.0,
+        burn_cpu_s=burn_cpu_s if defect == "burn" else 0.0,
     )
     read.finish()
     return settings
@@ -154,6 +167,9 @@ class _Reader:
 
     def seconds(self, name: str, *, default: float, low: float = 0.001) -> float:
         return self._number(name, float, default, low, 3600.0, "a number of seconds")
+
+    def measure(self, name: str, *, default: float) -> float:
+        return self._number(name, float, default, 0.0, 10_000.0, "a number")
 
     def flag(self, name: str, *, default: bool) -> bool:
         raw = self._environment.get(name, "").strip().lower()

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +12,7 @@ from payments.metrics import Metrics
 
 _log = structlog.get_logger("traffic")
 
-_PROBES = frozenset({"/healthz", "/readyz"})
+PROBES: Final = frozenset({"/healthz", "/readyz"})
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -45,7 +46,7 @@ class Traffic:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        if scope["type"] != "http" or scope["path"] in _PROBES:
+        if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, tell)
             return
         number, started = next(self._numbers), self._now()

@@ -1,6 +1,7 @@
 """What every fault can do."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from rundrill.plan.build import FaultParameter
@@ -10,10 +11,25 @@ Original = dict[str, Any]
 """What the undo needs, as JSON: it goes to disk before the first change."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """What a role must allow: some verbs on one resource of one API group ("" is the core).
+
+    `namespace` is the name of the parameter that holds the namespace.
+    """
+
+    verbs: tuple[str, ...]
+    group: str = ""
+    resource: str
+    namespace: str = "namespace"
+
+
 class Fault(Protocol):
     """One cause. Every method may raise `ClusterError`."""
 
     PARAMETERS: ClassVar[tuple[FaultParameter, ...]]
+    PERMISSIONS: ClassVar[tuple[Permission, ...]]
+    """All that inject, undo and every look need; a test holds the requests against it."""
 
     def __init__(self, cluster: Cluster, parameters: Mapping[str, object]) -> None: ...
 

@@ -160,6 +160,28 @@ def test_a_database_that_never_answers_the_connection_is_a_connect_timeout(
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("open_before", "kind"), [(False, "connect_timeout"), (True, "timeout")])
+def test_a_ping_that_is_not_answered_in_time_is_counted(
+    around: Surroundings, open_before: bool, kind: str
+) -> None:
+    async def main() -> None:
+        async with Cable(around.database.port).plugged() as cable:
+
+            async def test(database: Database, metrics: Metrics) -> None:
+                if open_before:
+                    await database.ping(1.0)
+                cable.silence()
+                async with asyncio.timeout(2):  # less than the limit of statements
+                    with pytest.raises(DatabaseError) as told:
+                        await database.ping(0.2)
+                assert (told.value.kind, errors(metrics, kind)) == (kind, 1)
+                assert database.in_use == 0
+
+            await with_database(around, cable.port, test, DATABASE_TIMEOUT_S="5")
+
+    asyncio.run(main())
+
+
 def test_packets_lost_on_an_open_connection_time_out_within_the_limits(
     around: Surroundings,
 ) -> None:
@@ -176,6 +198,42 @@ def test_packets_lost_on_an_open_connection_time_out_within_the_limits(
             await with_database(around, cable.port, test)
 
     asyncio.run(main())
+
+
+def test_statements_given_up_behind_a_lock_do_not_use_the_servers_connections_up(
+    around: Surroundings,
+) -> None:
+    waiting = (
+        "SELECT count(*) AS n FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND application_name LIKE 'payment-service/%'"
+    )
+
+    async def test(database: Database, metrics: Metrics) -> None:
+        async def watch(other: Database, _metrics: Metrics) -> None:
+            await other.row("SELECT pg_advisory_lock(4711)")
+            told = [fails(database, "SELECT pg_advisory_lock(4711)") for _ in range(4)]
+            kinds = {error.kind for error in await asyncio.gather(*told)}
+            assert kinds <= {"timeout", "pool_timeout"}
+            async with asyncio.timeout(5):
+                while (await other.rows(waiting))[0]["n"]:  # noqa: ASYNC110 - the server is waited for
+                    await asyncio.sleep(0.02)
+
+        # One connection, so that the lock and the look are of one session.
+        port = around.database.port
+        await with_database(around, port, watch, DATABASE_TIMEOUT_S="5", POOL_SIZE="1")
+
+    asyncio.run(with_database(around, around.database.port, test, POOL_SIZE="4"))
+
+
+def test_a_statement_that_the_server_cancels_in_time_is_a_timeout(around: Surroundings) -> None:
+    async def test(database: Database, metrics: Metrics) -> None:
+        await database.row("SET statement_timeout = 20")
+        assert (await fails(database, "SELECT pg_sleep(2)")).kind == "timeout"
+        assert metrics.registry.get_sample_value("payments_db_errors_total", {"kind": "lost"}) == 0
+        assert await database.row("SELECT 1") is not None
+
+    settings = {"DATABASE_TIMEOUT_S": "2", "POOL_SIZE": "1"}
+    asyncio.run(with_database(around, around.database.port, test, **settings))
 
 
 def test_a_session_that_the_server_ends_is_lost_and_then_replaced(around: Surroundings) -> None:

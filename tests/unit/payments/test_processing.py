@@ -321,6 +321,41 @@ def test_with_the_fallback_a_payment_is_accepted_and_captured_later(
     in_pod(test, FALLBACK_PAYMENTS_ENABLED="true")
 
 
+def test_with_the_fallback_nobody_waits_long_and_the_worker_has_more_patience(
+    in_pod: InPod, around: Surroundings, key: str, card: Order
+) -> None:
+    async def test(pod: Pod) -> None:
+        around.behave("stripe", latency_ms=300)
+        async with asyncio.timeout(0.25):
+            outcome = await pod.parts.processing.pay(key, card)
+        assert outcome.payment.status is Status.DEFERRED
+        assert pod.count("payments_gateway_errors_total", gateway="stripe", kind="timeout") == 1
+        await due(pod)
+        assert await pod.worker.sweep() == 1
+        assert await pod.status(key) == "captured"
+        assert len(around.charges("stripe", key)) == 1
+
+    in_pod(test, FALLBACK_PAYMENTS_ENABLED="true", FALLBACK_AFTER_S="0.05", GATEWAY_TIMEOUT_S="5")
+
+
+def test_what_the_worker_tries_in_vain_is_no_outcome_of_a_customers_payment(
+    in_pod: InPod, around: Surroundings, key: str, card: Order
+) -> None:
+    async def test(pod: Pod) -> None:
+        around.behave("stripe", hang="before")
+        with pytest.raises(UnfinishedError):
+            await pod.parts.processing.pay(key, card)
+        counted = {"payment_method": "card", "status": "pending"}
+        assert pod.count("payments_processed_total", **counted) == 1
+        await due(pod)
+        assert await pod.worker.sweep() == 1
+        assert pod.count("payments_processed_total", **counted) == 1
+        assert pod.count("payments_gateway_errors_total", gateway="stripe", kind="timeout") == 2
+        await pod.parts.database.row("TRUNCATE payments")  # nothing for later workers to take up
+
+    in_pod(test)
+
+
 def test_two_workers_share_the_queue(in_pod: InPod, around: Surroundings, key: str) -> None:
     async def test(pod: Pod) -> None:
         for number in range(12):
@@ -359,7 +394,7 @@ def test_a_payment_finished_by_another_meanwhile_is_what_the_caller_gets(
     in_pod: InPod, key: str, card: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(pod: Pod) -> None:
-        async def slow(payment: Payment) -> Charged:
+        async def slow(payment: Payment, *, patience_s: float | None) -> Charged:
             await pod.parts.store.settle(payment.id, Status.CAPTURED, gateway_reference="ch_2")
             raise GatewayError("stripe", "timeout", "no answer", may_have_charged=True)
 
