@@ -1,7 +1,8 @@
 # Two commands matter: `make drill` and `make test`. Both need Python 3.11 to 3.13 and make.
 PYTHON ?= python3
 VENV ?= .venv
-EXPERIMENT ?= experiments/crash-loop.yaml
+# The four failure modes that the runbook names, as one game day.
+EXPERIMENTS ?= experiments/crash-loop.yaml experiments/memory-leak.yaml experiments/database-down.yaml experiments/gateway-timeout.yaml
 
 # The environment is made again when pyproject.toml or the interpreter changes, else kept.
 KEY := $(shell $(PYTHON) -c "import hashlib,sys; print(hashlib.sha256(open('pyproject.toml','rb').read() + sys.version.encode()).hexdigest()[:12])")
@@ -12,16 +13,20 @@ BIN := $(VENV)/bin
 TELL := import sys; print(sys.version)
 SAME := import sys; sys.exit(sys.version != sys.argv[1])
 
-.PHONY: drill test test-long lint format bench clean
+.PHONY: drill test test-long test-real lint format bench clean
 
 drill: $(LOCAL)
-	@$(BIN)/rundrill run $(EXPERIMENT)
+	@$(BIN)/rundrill run $(EXPERIMENTS)
 
 test: $(DEV)
 	$(BIN)/pytest -m "not e2e"
 
 test-long: $(DEV)
 	$(BIN)/pytest -m e2e --timeout 600
+
+# The conformance suite against the real cluster of $REALKUBE, when the machine allows it.
+test-real: $(DEV)
+	@.ci/real $(BIN)
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -34,7 +39,7 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 bench: $(DEV)
-	@for name in load_rate payments_throughput detection_cost; do \
+	@for name in load_rate payments_throughput detection_cost cluster; do \
 		echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 
 clean:

@@ -1,49 +1,98 @@
 """The command line: up, down, status, kubeconfig, serve."""
 
 import argparse
-import asyncio
-import contextlib
 import json
 import logging
 import os
-import select
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from localcluster import background
+from localcluster.background import EXIT_BAD_INPUT, ServerRefused
 from localcluster.errors import InputError
-from localcluster.state import StateDir
+from localcluster.state import Server, StateDir
 
-_UP_LIMIT_S: Final = 60.0
-_DOWN_LIMIT_S: Final = 30.0
-_EXIT_BAD_INPUT: Final = 2
+_EXIT_NOT_UP: Final = 1
+_EXIT_INTERRUPTED: Final = 130
+
+_EPILOG: Final = """\
+exit codes:
+  0    done; for `status`: the cluster is up and answers
+  1    for `status`: it is not (down, starting, or not answering)
+  2    bad input or an unfit machine; the message says what to do
+  130  interrupted
+
+example:
+  localcluster up --state /tmp/shop --compress 10
+  export KUBECONFIG=$(localcluster kubeconfig --state /tmp/shop)
+  kubectl get pods --all-namespaces
+  localcluster down --state /tmp/shop
+"""
+_EXAMPLES: Final = {
+    "up": "localcluster up --state /tmp/shop --images images.yaml --compress 15",
+    "serve": "localcluster serve --state /tmp/shop --images images.yaml",
+    "down": "localcluster down --state /tmp/shop",
+    "status": "localcluster status --state /tmp/shop --json",
+    "kubeconfig": "export KUBECONFIG=$(localcluster kubeconfig --state /tmp/shop)",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit codes: 0; 1 when `status` finds no running cluster; 2 for bad input."""
+    """Returns the exit code: see the epilog of the help."""
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
     except InputError as error:
-        sys.stderr.write(f"localcluster: {error}\n")
-        return _EXIT_BAD_INPUT
+        return _refuse(f"localcluster: {error}")
+    except ServerRefused as error:
+        return _refuse(str(error))
+    except PermissionError as error:
+        what = error.strerror or "permission denied"
+        return _refuse(
+            f"localcluster: {error.filename}: {what}\n"
+            "  fix: run this as the user who started the cluster"
+        )
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+
+
+def _refuse(message: str) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"{message}\n")
+    return EXIT_BAD_INPUT
+
+
+def _say(text: str) -> None:
+    """To standard output, which may be closed, or a pipe that nobody reads any more."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be tried again, and told, at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise InputError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="localcluster",
         description="A kubectl-compatible cluster whose pods are local processes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
         ("up", _up, "start a cluster in the background and print its kubeconfig's path"),
-        ("serve", _serve, "run a cluster in the foreground"),
+        ("serve", _serve, "run a cluster in the foreground, until Ctrl-C"),
     ):
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name, help=text, description=text, epilog=f"example: {_EXAMPLES[name]}"
+        )
         command.set_defaults(run=run)
         _state_argument(command)
         command.add_argument(
@@ -59,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="N",
             type=_factor,
             default=1.0,
-            help="divide the cluster's own timers (back-off, grace periods) by N",
+            help="divide the cluster's own timers (back-off, grace periods) by N, 1 to 1000",
         )
         command.add_argument(
             "--port", metavar="P", type=_port, help="the API's port (default: 6443)"
@@ -70,14 +119,20 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="end when standard input ends, so that no parent is outlived",
             )
+            # From `up`, which has claimed the state directory already.
+            command.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)
     for name, run, text in (
         ("down", _down, "end the cluster and remove everything it made"),
-        ("status", _status, "tell whether the cluster runs"),
+        ("status", _status, "tell whether the cluster runs, since when, and with what"),
         ("kubeconfig", _kubeconfig, "print the path of the kubeconfig"),
     ):
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name, help=text, description=text, epilog=f"example: {_EXAMPLES[name]}"
+        )
         command.set_defaults(run=run)
         _state_argument(command)
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="the same as one JSON object")
     return parser
 
 
@@ -104,128 +159,62 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    # Imported here: the other commands need none of the server, and start in no time.
-    from localcluster.serve import Options, serve  # noqa: PLC0415
+    state = StateDir(options.state)
+    fresh = not state.is_ours
+    if options.lock_fd is None:
+        state.make()
+        state.claim()
+    else:
+        state.take_over(options.lock_fd)
+    # Before the slow imports: a `down` at this moment must find whom to end.
+    state.write_server(Server.here(options.compress))
+    import asyncio  # noqa: PLC0415 - the other commands need none of this, and start in no time
+
+    from localcluster.serve import Options, serve  # noqa: PLC0415 - the same
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-
-    def on_ready(kubeconfig: Path) -> None:
-        sys.stdout.write(f"ready {kubeconfig}\n")
-        sys.stdout.flush()
-
-    asyncio.run(
-        serve(
-            Options(
-                state=options.state,
-                images=options.images,
-                compress=options.compress,
-                port=options.port,
-                lifeline_fd=0 if options.lifeline else None,
-            ),
-            on_ready,
-        )
+    asked = Options(
+        images=options.images,
+        compress=options.compress,
+        port=options.port,
+        lifeline_fd=0 if options.lifeline else None,
     )
+    try:
+        asyncio.run(serve(asked, state, lambda kubeconfig: _say(f"ready {kubeconfig}\n")))
+    except InputError:
+        # What `up` has made, `up` removes: it still has to read the log.
+        if fresh and options.lock_fd is None:
+            state.clear()
+        raise
     return 0
 
 
 def _up(options: argparse.Namespace) -> int:
-    state = StateDir(options.state)
-    fresh = not state.is_ours
-    state.make()
-    command = [sys.executable, "-m", "localcluster", "serve", "--state", str(state.path)]
+    command = [f"--compress={options.compress}"]
     for path in options.images:
         command += ["--images", str(path.absolute())]
-    command += ["--compress", str(options.compress)]
     if options.port is not None:
         command += ["--port", str(options.port)]
-    with state.log.open("ab") as log:
-        start = log.tell()
-        server = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    assert server.stdout is not None
-    line = _first_line(server.stdout.fileno(), _UP_LIMIT_S)
-    if line.startswith("ready "):
-        sys.stdout.write(line.removeprefix("ready ") + "\n")
-        # It goes on without us.
-        server.returncode = 0
-        return 0
-    if line == "" and server.poll() is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=5)
-    if server.poll() is None:
-        server.terminate()
-        server.wait()
-    said = state.log.read_bytes()[start:].decode(errors="replace").strip()
-    code = server.returncode
-    if fresh and code == _EXIT_BAD_INPUT:
-        state.clear()
-    if code == _EXIT_BAD_INPUT and said:
-        sys.stderr.write(said + "\n")
-        return code
-    raise InputError(
-        f"the cluster did not become ready (exit code {code})",
-        place=state.log,
-        fix=f"its log ends with: {said.splitlines()[-1] if said else '(nothing)'}",
-    )
-
-
-def _first_line(fd: int, within_s: float) -> str:
-    """Until the newline; what came by then when the pipe ends or the time is over."""
-    deadline = time.monotonic() + within_s
-    data = b""
-    while b"\n" not in data:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([fd], [], [], left)[0]:
-            break
-        chunk = os.read(fd, 4096)
-        if not chunk:
-            break
-        data += chunk
-    return data.decode(errors="replace").strip()
+    state = StateDir(options.state)
+    kubeconfig = background.start(state, command)
+    server = state.server()
+    if server is not None and server.warning and sys.stderr is not None:
+        sys.stderr.write(f"localcluster: warning: {server.warning}\n")
+    _say(f"{kubeconfig}\n")
+    return 0
 
 
 def _down(options: argparse.Namespace) -> int:
-    state = StateDir(options.state)
-    if not state.is_ours:
-        return 0
-    server = state.server()
-    if server is not None and server.alive:
-        os.kill(server.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _DOWN_LIMIT_S
-        while server.alive and time.monotonic() < deadline:
-            select.select([], [], [], 0.02)
-        if server.alive:
-            os.kill(server.pid, signal.SIGKILL)
-            while server.alive:
-                select.select([], [], [], 0.02)
-    state.reap()
-    state.clear()
+    background.end(StateDir(options.state))
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    state = StateDir(options.state)
-    server = state.server()
-    if server is None or not server.alive:
-        left = " (a killed server left files: run down)" if state.journal.exists() else ""
-        sys.stdout.write(f"not running{left}\n")
-        return 1
-    word = "ready" if server.ready else "starting"
-    facts = {
-        "status": word,
-        "pid": server.pid,
-        "address": server.address,
-        "kubeconfig": str(state.kubeconfig),
-        "memory_limits": server.memory,
-    }
-    sys.stdout.write(json.dumps(facts) + "\n")
-    return 0
+    from localcluster import standing  # noqa: PLC0415 - it speaks HTTPS, which is slow to import
+
+    facts = standing.standing(StateDir(options.state))
+    _say(json.dumps(facts) + "\n" if options.json else standing.text(facts))
+    return 0 if facts["status"] == "ready" else _EXIT_NOT_UP
 
 
 def _kubeconfig(options: argparse.Namespace) -> int:
@@ -237,5 +226,5 @@ def _kubeconfig(options: argparse.Namespace) -> int:
             place=state.path,
             fix=f"start one: localcluster up --state {state.path}",
         )
-    sys.stdout.write(f"{state.kubeconfig}\n")
+    _say(f"{state.kubeconfig}\n")
     return 0

@@ -255,7 +255,8 @@ class _Pass:
             current,
             conditions.available_condition(deployment, status.get("availableReplicas", 0)),
         )
-        status["conditions"] = self._with_progress(old, status, current)
+        current = self._with_progress(old, status, current)
+        status["conditions"] = conditions.with_failures(current, self._revisions.all)
 
         def change(obj: KubeObject) -> None:
             obj["status"] = status

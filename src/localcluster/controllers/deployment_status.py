@@ -65,6 +65,23 @@ def progressing(status: str, reason: str, name: str) -> dict[str, Any]:
     return _condition("Progressing", status, reason, messages[reason])
 
 
+def replica_failure(problem: str) -> dict[str, Any]:
+    """A ReplicaSet's condition when its pods cannot be made; its Deployment shows it as well."""
+    condition = _condition("ReplicaFailure", "True", "FailedCreate", problem)
+    del condition["lastUpdateTime"]
+    return condition
+
+
+def with_failures(current: Conditions, sets: Sequence[KubeObject]) -> Conditions:
+    """The first ReplicaFailure of a ReplicaSet as the Deployment's own; none when there is none."""
+    for each in sets:
+        failure = find((each.get("status") or {}).get("conditions") or (), "ReplicaFailure")
+        if failure is not None:
+            own = {**failure, "lastUpdateTime": failure["lastTransitionTime"]}
+            return put(current, own)
+    return [each for each in current if each["type"] != "ReplicaFailure"]
+
+
 def is_complete(deployment: KubeObject, status: KubeObject) -> bool:
     wanted = replicas(deployment)
     return all(

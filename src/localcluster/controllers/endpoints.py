@@ -10,10 +10,12 @@ from localcluster.controllers.pods import is_ready
 from localcluster.controllers.queue import Scheduler, WorkQueue
 from localcluster.interfaces import Registry
 from localcluster.objects import KubeObject, WatchEvent
+from localcluster.runtime.states import wall_time
 from localcluster.selectors import from_labels
 
 _HEADLESS: Final = "service.kubernetes.io/headless"
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
+_TRIGGERED: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 _MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -134,11 +136,16 @@ class EndpointsController:
 
     def _put(self, resource: Any, wanted: KubeObject, *parts: str) -> None:
         meta = wanted["metadata"]
-        if self._registry.find(resource, meta["namespace"], meta["name"]) is None:
+        found = self._registry.find(resource, meta["namespace"], meta["name"])
+        if found is None:
+            meta["annotations"] = {_TRIGGERED: wall_time()}
             self._registry.create(resource, wanted)
+            return
+        if all(found.get(part) == wanted.get(part) for part in parts):
             return
 
         def change(obj: KubeObject) -> None:
+            obj["metadata"].setdefault("annotations", {})[_TRIGGERED] = wall_time()
             for part in parts:
                 if part in wanted:
                     obj[part] = wanted[part]

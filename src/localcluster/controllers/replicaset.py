@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from localcluster import kinds
+from localcluster.controllers.deployment_status import put, replica_failure
 from localcluster.controllers.events import EventRecorder
 from localcluster.controllers.ownership import claim, controller_of, reference_to
 from localcluster.controllers.pods import deletion_rank, is_active, is_ready, unavailable_for
@@ -14,6 +15,7 @@ from localcluster.objects import ApiError, KubeObject, WatchEvent
 from localcluster.selectors import from_selector
 
 _COMPONENT: Final = "replicaset-controller"
+_RETRY_S: Final = 5.0
 
 
 class ReplicaSetController:
@@ -54,22 +56,28 @@ class ReplicaSetController:
         mine = claim(self._registry, found, kinds.PODS)
         if "deletionTimestamp" not in found["metadata"]:
             active = [pod for pod in mine if is_active(pod)]
-            self._scale(found, active)
+            problem = self._scale(found, active)
+        else:
+            problem = ""
         mine = claim(self._registry, found, kinds.PODS)
-        self._write_status(found, mine)
+        self._write_status(found, mine, problem)
 
-    def _scale(self, owner: KubeObject, active: Sequence[KubeObject]) -> None:
+    def _scale(self, owner: KubeObject, active: Sequence[KubeObject]) -> str:
+        """Why pods that are missing could not be made; empty when nothing was in the way."""
         missing = owner["spec"].get("replicas", 1) - len(active)
         if missing > 0:
             for _ in range(missing):
-                self._create_pod(owner)
+                # The next one would be refused as well.
+                if problem := self._create_pod(owner):
+                    return problem
         elif missing < 0:
             for pod in sorted(active, key=deletion_rank)[:-missing]:
                 meta = pod["metadata"]
                 self._registry.delete(kinds.PODS, meta["namespace"], meta["name"], uid=meta["uid"])
                 self._tell(owner, "SuccessfulDelete", f"Deleted pod: {meta['name']}")
+        return ""
 
-    def _create_pod(self, owner: KubeObject) -> None:
+    def _create_pod(self, owner: KubeObject) -> str:
         meta = owner["metadata"]
         try:
             created = self._registry.create(
@@ -83,15 +91,17 @@ class ReplicaSetController:
                 f"Error creating: {error.message}",
                 component=_COMPONENT,
             )
-            if error.reason != "Forbidden":
-                raise
-            return
+            # In a namespace that goes away nothing can be made ever again.
+            if not _namespace_ends(error):
+                self._queue.add_after(_RETRY_S, meta["namespace"], meta["name"])
+            return error.message
         self._tell(owner, "SuccessfulCreate", f"Created pod: {created['metadata']['name']}")
+        return ""
 
     def _tell(self, owner: KubeObject, reason: str, message: str) -> None:
         self._recorder.event(owner, "Normal", reason, message, component=_COMPONENT)
 
-    def _write_status(self, owner: KubeObject, mine: Sequence[KubeObject]) -> None:
+    def _write_status(self, owner: KubeObject, mine: Sequence[KubeObject], problem: str) -> None:
         meta = owner["metadata"]
         active = [pod for pod in mine if is_active(pod)]
         min_ready = owner["spec"].get("minReadySeconds", 0)
@@ -108,6 +118,9 @@ class ReplicaSetController:
         }
         status |= {key: count for key, count in counts.items() if count}
         status["observedGeneration"] = meta["generation"]
+        if problem:
+            before = (owner.get("status") or {}).get("conditions") or []
+            status["conditions"] = put(before, replica_failure(problem))
 
         def change(obj: KubeObject) -> None:
             obj["status"] = status
@@ -118,6 +131,11 @@ class ReplicaSetController:
         later = [wait for wait in waits if wait]
         if later:
             self._queue.add_after(min(later) + 0.01, meta["namespace"], meta["name"])
+
+
+def _namespace_ends(error: ApiError) -> bool:
+    causes = (error.details or {}).get("causes") or ()
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 def pod_from(

@@ -144,7 +144,10 @@ class Revisions:
             obj["metadata"].setdefault("annotations", {})[rollout.REVISION] = revision
 
         meta = self.deployment["metadata"]
-        changed = self._registry.modify(kinds.DEPLOYMENTS, meta["namespace"], meta["name"], change)
+        # With its status, so that the note of a revision is no new generation.
+        changed = self._registry.modify(
+            kinds.DEPLOYMENTS, meta["namespace"], meta["name"], change, status=True
+        )
         if changed is not None:
             self.deployment = changed
 

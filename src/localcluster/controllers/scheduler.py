@@ -10,6 +10,7 @@ from localcluster.interfaces import Registry
 from localcluster.objects import KubeObject, WatchEvent
 from localcluster.runtime.states import wall_time
 
+_NAME: Final = "default-scheduler"
 _NO_NODE: Final = "0/1 nodes are available: 1 node(s) were unschedulable."
 
 
@@ -22,7 +23,7 @@ class PodScheduler:
         self._registry = registry
         self._recorder = recorder
         self._node = node
-        self._queue = WorkQueue("default-scheduler", scheduler, self.reconcile)
+        self._queue = WorkQueue(_NAME, scheduler, self.reconcile)
 
     def start(self) -> None:
         self._registry.subscribe(kinds.PODS, self._pod_changed)
@@ -30,12 +31,12 @@ class PodScheduler:
 
     def _pod_changed(self, event: WatchEvent) -> None:
         pod = event.object
-        if event.type == "ADDED" and not pod["spec"].get("nodeName"):
+        if event.type == "ADDED" and _is_ours(pod):
             self._queue.add(pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     def _node_changed(self, _event: WatchEvent) -> None:
         for pod in self._registry.list(kinds.PODS):
-            if not pod["spec"].get("nodeName"):
+            if _is_ours(pod):
                 self._queue.add(pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     def reconcile(self, namespace: str, name: str) -> None:
@@ -69,6 +70,12 @@ class PodScheduler:
             status=True,
         )
         self._recorder.scheduled(pod, "Warning", "FailedScheduling", _NO_NODE)
+
+
+def _is_ours(pod: KubeObject) -> bool:
+    """Not bound yet, and not left to a scheduler of another name, which is never there."""
+    spec = pod["spec"]
+    return not spec.get("nodeName") and spec.get("schedulerName", _NAME) == _NAME
 
 
 def _scheduled(status: str, reason: str = "", message: str = "") -> Callable[[KubeObject], None]:

@@ -27,6 +27,19 @@ def test_a_cordoned_node_takes_no_pod_until_it_is_uncordoned(cluster: Any) -> No
     assert cluster.pods()[0]["spec"]["nodeName"] == "node"
 
 
+def test_a_pod_for_another_scheduler_is_left_to_it(cluster: Any) -> None:
+    pod = {
+        "metadata": {"name": "left", "namespace": "shop"},
+        "spec": {"schedulerName": "nobody", "containers": [{"name": "c", "image": "i"}]},
+    }
+    cluster.registry.create(kinds.PODS, pod)
+    _cordon(cluster, cordoned=True)
+    _cordon(cluster, cordoned=False)
+    cluster.settle()
+    (pod,) = cluster.pods()
+    assert "nodeName" not in pod["spec"]
+
+
 def _cordon(cluster: Any, *, cordoned: bool) -> None:
     cluster.registry.modify(
         kinds.NODES, "", "node", lambda node: node["spec"].update(unschedulable=cordoned)
