@@ -7,13 +7,14 @@ were started in the instant before the journal knew of them.
 """
 
 import contextlib
+import errno
 import functools
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,11 +76,15 @@ class Journal:
         self._cluster_id = cluster_id
         self._lines = 0
         self._fd = -1
+        self._torn = False
         self._groups: list[Path] = []
         self._rewrite([])
 
     def started(self, pid: int, role: str) -> None:
-        """Records a process that was just started. One that has already ended is not written."""
+        """Records a process that was just started. One that has already ended is not written.
+
+        Raises `OSError` when the disk is full: then nobody would find the process again.
+        """
         mark = start_mark(pid)
         if mark is None:
             return
@@ -98,26 +103,40 @@ class Journal:
             self._fd = -1
 
     def _write(self, entry: Entry) -> None:
-        line = {"pid": entry.pid, "start": entry.start, "role": entry.role}
-        os.write(self._fd, (json.dumps(line) + "\n").encode())
-        self._lines += 1
+        self._append({"pid": entry.pid, "start": entry.start, "role": entry.role})
 
     def _write_group(self, path: Path) -> None:
-        os.write(self._fd, (json.dumps({"cgroup": str(path)}) + "\n").encode())
+        self._append({"cgroup": str(path)})
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        """Raises `OSError`, also when the disk took only a part."""
+        # What a full disk has torn must not spoil the next line.
+        raw = (("\n" if self._torn else "") + json.dumps(line) + "\n").encode()
+        self._torn = True
+        if os.write(self._fd, raw) != len(raw):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        self._torn = False
         self._lines += 1
 
     def _rewrite(self, entries: Iterable[Entry]) -> None:
+        """The old file stays in use until the new one is whole; raises `OSError`."""
         fresh = self._path.with_suffix(".new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        new_fd = os.open(fresh, flags, 0o600)
-        self.close()
-        self._fd, self._lines = new_fd, 0
-        os.write(self._fd, (json.dumps({"cluster": self._cluster_id}) + "\n").encode())
-        for group in self._groups:
-            self._write_group(group)
-        for entry in entries:
-            self._write(entry)
-        fresh.replace(self._path)
+        old = (self._fd, self._lines, self._torn)
+        self._fd, self._lines, self._torn = os.open(fresh, flags, 0o600), 0, False
+        try:
+            self._append({"cluster": self._cluster_id})
+            for group in self._groups:
+                self._write_group(group)
+            for entry in entries:
+                self._write(entry)
+            fresh.replace(self._path)
+        except OSError:
+            os.close(self._fd)
+            self._fd, self._lines, self._torn = old
+            raise
+        if old[0] >= 0:
+            os.close(old[0])
 
 
 def read(path: Path) -> tuple[str | None, list[Entry]]:

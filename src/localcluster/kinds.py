@@ -1,5 +1,6 @@
 """The resources this cluster serves, in one explicit table. Names only: no behaviour, no I/O."""
 
+import dataclasses
 from typing import Final
 
 from localcluster.objects import Resource
@@ -79,6 +80,10 @@ HORIZONTAL_POD_AUTOSCALERS: Final = _resource(
     subresources=_STATUS,
     categories=_ALL,
 )
+HORIZONTAL_POD_AUTOSCALERS_V1: Final = dataclasses.replace(HORIZONTAL_POD_AUTOSCALERS, version="v1")
+CRON_JOBS: Final = _resource(
+    "batch", "v1", "cronjobs", "CronJob", "cj", subresources=_STATUS, categories=_ALL
+)
 JOBS: Final = _resource("batch", "v1", "jobs", "Job", subresources=_STATUS, categories=_ALL)
 LEASES: Final = _resource("coordination.k8s.io", "v1", "leases", "Lease")
 ENDPOINT_SLICES: Final = _resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
@@ -106,6 +111,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     REPLICA_SETS,
     STATEFUL_SETS,
     HORIZONTAL_POD_AUTOSCALERS,
+    HORIZONTAL_POD_AUTOSCALERS_V1,
+    CRON_JOBS,
     JOBS,
     LEASES,
     ENDPOINT_SLICES,
@@ -115,7 +122,10 @@ RESOURCES: Final[tuple[Resource, ...]] = (
 )
 
 # The same objects under a second name: the store knows only the first.
-_STORED_AS: Final = {EVENTS_V1: EVENTS}
+_STORED_AS: Final = {
+    EVENTS_V1: EVENTS,
+    HORIZONTAL_POD_AUTOSCALERS_V1: HORIZONTAL_POD_AUTOSCALERS,
+}
 
 # Kinds whose metadata.generation counts changes of the spec, as the API server has it.
 _WITH_GENERATION: Final = frozenset(
@@ -124,6 +134,7 @@ _WITH_GENERATION: Final = frozenset(
         DEPLOYMENTS,
         REPLICA_SETS,
         STATEFUL_SETS,
+        CRON_JOBS,
         JOBS,
         NETWORK_POLICIES,
         POD_DISRUPTION_BUDGETS,
@@ -146,7 +157,8 @@ def by_path(group: str, version: str, plural: str) -> Resource | None:
 
 
 def stored_as(resource: Resource) -> Resource:
-    """The resource under which its objects are stored (Events have two API groups)."""
+    """The resource under which its objects are stored (Events have two API groups,
+    autoscalers two versions)."""
     return _STORED_AS.get(resource, resource)
 
 

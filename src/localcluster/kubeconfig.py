@@ -28,6 +28,7 @@ def write(path: Path, *, server: str, certificate: str, token: str) -> None:
     }
     fresh = path.with_name(path.name + ".new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(fd, 0o600)  # also when somebody had left a file of this name
     with os.fdopen(fd, "w") as file:
         yaml.safe_dump(document, file, sort_keys=False)
     fresh.replace(path)

@@ -42,13 +42,23 @@ class WatchEvent:
 
 
 class ApiError(Exception):
-    """An error as the API server tells it: a `Status` with code and reason."""
+    """An error as the API server tells it: a `Status` with code and reason.
+
+    `list_metadata` is the metadata of the `Status`: a token to go on with an expired list.
+    """
 
     def __init__(
-        self, code: int, reason: str, message: str, *, details: Mapping[str, Any] | None = None
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: Mapping[str, Any] | None = None,
+        list_metadata: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = dict(details or {})
+        self.list_metadata = dict(list_metadata or {})

@@ -33,7 +33,6 @@ _KEPT_META: Final = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "generation",
-    "generateName",
 )
 # Neither stored nor shown: they belong to features this server does not have.
 _DROPPED_META: Final = ("selfLink", "managedFields")
@@ -101,6 +100,12 @@ class MemoryRegistry:
             if labels is None or labels(obj["metadata"].get("labels") or {})
         ]
 
+    def list_at(
+        self, resource: Resource, namespace: str | None, version: int
+    ) -> Sequence[KubeObject]:
+        """What `list` gave at a resource version; 410 when that is too long ago."""
+        return list(self._store.list_at(kinds.stored_as(resource), namespace, version))
+
     # Writing
 
     def create(self, resource: Resource, obj: KubeObject, *, dry_run: bool = False) -> KubeObject:
@@ -167,6 +172,7 @@ class MemoryRegistry:
     def update(self, resource: Resource, obj: KubeObject, *, dry_run: bool = False) -> KubeObject:
         resource = kinds.stored_as(resource)
         old = self._current(resource, obj)
+        _check_deletion(resource, obj["metadata"], old["metadata"])
         new = copy_json(obj)
         new["apiVersion"], new["kind"] = resource.api_version, resource.kind
         _keep_meta(new["metadata"], old["metadata"])
@@ -177,7 +183,7 @@ class MemoryRegistry:
         schema.carry_over(resource, new, old)
         schema.apply_defaults(resource, new)
         schema.check_update(resource, new, old)
-        if kinds.has_generation(resource) and _content(new) != _content(old):
+        if kinds.has_generation(resource) and _counted(resource, new) != _counted(resource, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         return self._write(resource, new, old, dry_run=dry_run)
 
@@ -186,7 +192,11 @@ class MemoryRegistry:
     ) -> KubeObject:
         resource = kinds.stored_as(resource)
         old = self._current(resource, obj)
-        new = {**old, "metadata": dict(old["metadata"]), "status": copy_json(obj.get("status", {}))}
+        meta = dict(old["metadata"])
+        if resource is kinds.DEPLOYMENTS and "annotations" in obj["metadata"]:
+            # So its controller notes the revision without a new generation.
+            meta["annotations"] = copy_json(obj["metadata"]["annotations"])
+        new = {**old, "metadata": meta, "status": copy_json(obj.get("status", {}))}
         return self._write(resource, new, old, dry_run=dry_run)
 
     def modify(
@@ -354,6 +364,14 @@ def _call(handler: Handler, event: WatchEvent) -> None:
         _LOG.exception("a handler failed on %s %s", event.type, event.object["metadata"]["name"])
 
 
+def _check_deletion(resource: Resource, new: KubeObject, old: KubeObject) -> None:
+    """422 for who would have an object deleted by writing it."""
+    if new.get("deletionTimestamp") and "deletionTimestamp" not in old:
+        shown = new["deletionTimestamp"].replace("T", " ").removesuffix("Z") + " +0000 UTC"
+        cause = status.invalid_value("metadata.deletionTimestamp", shown, "field is immutable")
+        raise status.invalid(resource, old["name"], [cause])
+
+
 def _keep_meta(new: KubeObject, old: KubeObject) -> None:
     for field in _KEPT_META:
         if field in old:
@@ -366,9 +384,17 @@ def _keep_meta(new: KubeObject, old: KubeObject) -> None:
         new["namespace"] = old["namespace"]
 
 
-def _content(obj: KubeObject) -> KubeObject:
-    """What counts for the generation: all but metadata and status."""
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+def _counted(resource: Resource, obj: KubeObject) -> KubeObject:
+    """What counts for the generation: all but metadata and status.
+
+    A Deployment's annotations count, too; that a pod is bound to its node does not.
+    """
+    counted = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    if resource is kinds.DEPLOYMENTS:
+        counted["annotations"] = obj["metadata"].get("annotations") or {}
+    elif resource is kinds.PODS:
+        counted["spec"] = {**obj["spec"], "nodeName": None}
+    return counted
 
 
 def _grace_period(resource: Resource, obj: KubeObject, asked: int | None) -> int:

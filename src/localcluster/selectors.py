@@ -4,55 +4,39 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from localcluster import kinds, status
+from localcluster import kinds, label_text, status
 from localcluster.objects import KubeObject, Resource
 
 LabelTest = Callable[[Mapping[str, str]], bool]
 FieldTest = Callable[[KubeObject], bool]
 
-_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
-_KEY = rf"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?{_NAME}"
-_VALUE = rf"(?:{_NAME})?"
-_SET: Final = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)")
-_EQUALS: Final = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
-_EXISTS: Final = re.compile(rf"(!?)\s*({_KEY})")
-_COMPARES: Final = re.compile(rf"({_KEY})\s*([<>])\s*(-?\d+)")
-
 
 def parse_labels(text: str) -> LabelTest:
     """`app=web,tier in (a,b),!old` as a predicate over labels; 400 for what cannot be read."""
-    tests = [_label_term(term, text) for term in _split(text)]
+    tests = [_label_test(found) for found in label_text.requirements(text)]
     return lambda labels: all(test(labels) for test in tests)
 
 
-def _split(text: str) -> list[str]:
-    """At commas outside of parentheses."""
-    terms = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)
-    return [stripped for term in terms if (stripped := term.strip())]
+def _label_test(found: label_text.Requirement) -> LabelTest:
+    match found.operator:
+        case "exists":
+            return requirement(found.key, "Exists", [])
+        case "!":
+            return requirement(found.key, "DoesNotExist", [])
+        case "gt" | "lt":
+            return _compare(found.key, found.operator, int(found.values[0]))
+        case "notin" | "!=":
+            return requirement(found.key, "NotIn", found.values)
+    return requirement(found.key, "In", found.values)
 
 
-def _label_term(term: str, whole: str) -> LabelTest:
-    if match := _SET.fullmatch(term):
-        values = [value.strip() for value in match[3].split(",")]
-        return requirement(match[1], "In" if match[2] == "in" else "NotIn", values)
-    if match := _EQUALS.fullmatch(term):
-        return requirement(match[1], "NotIn" if match[2] == "!=" else "In", [match[3]])
-    if match := _COMPARES.fullmatch(term):
-        return _compare(match[1], match[2], int(match[3]))
-    if match := _EXISTS.fullmatch(term):
-        return requirement(match[2], "DoesNotExist" if match[1] else "Exists", [])
-    raise status.bad_request(
-        f'unable to parse requirement: cannot read "{term}" in the label selector "{whole}"'
-    )
-
-
-def _compare(key: str, sign: str, bound: int) -> LabelTest:
+def _compare(key: str, operator: str, bound: int) -> LabelTest:
     def test(labels: Mapping[str, str]) -> bool:
         try:
             value = int(labels[key])
         except (KeyError, ValueError):
             return False
-        return value > bound if sign == ">" else value < bound
+        return value > bound if operator == "gt" else value < bound
 
     return test
 
@@ -104,6 +88,7 @@ _FIELDS: Final[Mapping[Resource, Sequence[str]]] = {
         "spec.hostNetwork",
         "status.phase",
         "status.podIP",
+        "status.podIPs",
         "status.nominatedNodeName",
     ),
     kinds.EVENTS: (
@@ -128,13 +113,17 @@ _FIELDS: Final[Mapping[Resource, Sequence[str]]] = {
 }
 _RENAMED: Final = {
     "source": "source.component",
+    "status.podIPs": "status.podIP",
     "status.successful": "status.succeeded",
     "regarding.kind": "involvedObject.kind",
     "regarding.namespace": "involvedObject.namespace",
     "regarding.name": "involvedObject.name",
     "regarding.uid": "involvedObject.uid",
 }
-_FIELD_TERM: Final = re.compile(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", re.DOTALL)
+# What may stand before and after the sign; a backslash takes the meaning from the sign after it.
+_FIELD_TERM: Final = re.compile(r"((?:\\.|[^\\=!]|!(?!=))*)(==|!=|=)(.*)", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\([\\,=])")
+_FIELD_TERMS: Final = re.compile(r"(?:\\.|[^\\,])+", re.DOTALL)
 
 
 def parse_fields(resource: Resource, text: str) -> FieldTest:
@@ -143,20 +132,25 @@ def parse_fields(resource: Resource, text: str) -> FieldTest:
     allowed = {"metadata.name", "metadata.namespace", *_FIELDS.get(stored, ())}
     if stored is not resource:
         allowed |= {field for field in _RENAMED if field.startswith("regarding.")}
-    tests = [_field_term(term, allowed, text) for term in text.split(",") if term.strip()]
+    terms = _FIELD_TERMS.findall(text)
+    tests = [_field_term(term, allowed, text) for term in terms]
     return lambda obj: all(test(obj) for test in tests)
 
 
 def _field_term(term: str, allowed: set[str], whole: str) -> FieldTest:
-    match = _FIELD_TERM.fullmatch(term.strip())
+    match = _FIELD_TERM.fullmatch(term)
     if match is None:
         raise status.bad_request(f"invalid selector: '{whole}'; can't understand '{term}'")
-    field, sign, wanted = match.groups()
+    field, sign, escaped = match.groups()
+    plain = re.sub(r"\\.", "", escaped)
+    for character in "\\,=":
+        if character in plain:
+            raise status.bad_request(
+                f"invalid field selector: unescaped character in value: {ord(character)}"
+            )
     if field not in allowed:
-        raise status.bad_request(
-            f'Unable to find "{whole}" that match field selector: '
-            f'field label not supported: "{field}"'
-        )
+        raise status.bad_request(f"field label not supported: {field}")
+    wanted = _ESCAPED.sub(r"\1", escaped)
     path = _RENAMED.get(field, field).split(".")
     negated = sign == "!="
     return lambda obj: (_text_at(obj, path) == wanted) is not negated

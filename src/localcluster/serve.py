@@ -17,17 +17,22 @@ from typing import Final
 
 from aiohttp import web
 
-from localcluster import journal, kinds, kubeconfig, tls
+from localcluster import journal, kinds, kubeconfig, open_files, tls
 from localcluster.api.server import build_app
+from localcluster.controllers.autoscaler import AutoscalerController
 from localcluster.controllers.bootstrap import Bootstrap
+from localcluster.controllers.cordon import CordonTaint
+from localcluster.controllers.cronjob import CronJobController
 from localcluster.controllers.deployment import DeploymentController
 from localcluster.controllers.endpoints import EndpointsController
 from localcluster.controllers.events import EventRecorder
+from localcluster.controllers.job import JobController
 from localcluster.controllers.replicaset import ReplicaSetController
 from localcluster.controllers.scheduler import PodScheduler
 from localcluster.controllers.statefulset import StatefulSetController
 from localcluster.errors import InputError
 from localcluster.images import catalogue
+from localcluster.images.catalogue import Catalogue
 from localcluster.journal import Journal
 from localcluster.network.addresses import Block, take_block
 from localcluster.network.cluster_ip import ClusterIPs
@@ -47,24 +52,28 @@ _LOG: Final = logging.getLogger(__name__)
 class Options:
     """What `localcluster serve` was asked for."""
 
-    state: Path
     images: Sequence[Path] = ()
     compress: float = 1.0
     port: int | None = None
     lifeline_fd: int | None = None
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class _Cluster:
     """The parts of a running cluster, in the order of their start."""
 
-    def __init__(self, options: Options, state: StateDir, block: Block) -> None:
+    def __init__(self, options: Options, images: Catalogue, state: StateDir, block: Block) -> None:
         self._state = state
         self._block = block
+        self._compress = options.compress
         self._token = secrets.token_urlsafe(32)
         self._journal = Journal(state.journal, uuid.uuid4().hex)
         self._certificate, self._context = tls.certify(block.node_address, state.tls)
         loop = asyncio.get_running_loop()
-        self._registry = MemoryRegistry(lambda: datetime.now(UTC))
+        self._registry = MemoryRegistry(_utc_now)
         self._registry.admission.append(ClusterIPs(block))
         self._recorder = EventRecorder(self._registry, loop, NODE_NAME)
         self._network = ServiceNetwork(
@@ -78,7 +87,7 @@ class _Cluster:
                 registry=self._registry,
                 recorder=self._recorder,
                 journal=self._journal,
-                catalogue=catalogue.load(options.images),
+                catalogue=images,
                 network=self._network,
                 block=block,
                 meter=Meter(),
@@ -112,7 +121,18 @@ class _Cluster:
         DeploymentController(registry, recorder, loop).start()
         ReplicaSetController(registry, recorder, loop).start()
         StatefulSetController(registry, recorder, loop).start()
+        JobController(registry, recorder, loop, _utc_now, compress=self._compress).start()
+        CronJobController(registry, recorder, loop, _utc_now).start()
+        AutoscalerController(
+            registry,
+            recorder,
+            loop,
+            _utc_now,
+            self._kubelet.pod_metrics,
+            compress=self._compress,
+        ).start()
         PodScheduler(registry, recorder, loop, NODE_NAME).start()
+        CordonTaint(registry, loop).start()
         self._kubelet.start()
         app = build_app(registry, self._kubelet, token=self._token)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
@@ -154,31 +174,27 @@ class _Cluster:
         self._recorder.event(obj, "Warning", "WithoutEffect", problem, component="service-proxy")
 
 
-async def serve(options: Options, on_ready: Callable[[Path], None]) -> None:
-    """Runs a cluster until SIGTERM, SIGINT or the end of the lifeline; raises `InputError`.
+async def serve(options: Options, state: StateDir, on_ready: Callable[[Path], None]) -> None:
+    """Runs a cluster until it is told to stop; raises `InputError`. `state` is claimed already.
 
-    Whatever a killed server of this state directory left is ended first.
+    SIGTERM, SIGINT, SIGHUP and the end of the lifeline tell it to. Whatever a killed server of
+    this state directory left is ended first.
     """
-    state = StateDir(options.state)
-    # Bad images are told before anything is touched.
-    catalogue.load(options.images)
-    state.make()
-    state.claim()
     state.reap()
+    images = catalogue.load(options.images)
     stopped = _stop_requests(options.lifeline_fd)
+    warning = open_files.warning(open_files.raise_limit())
+    if warning:
+        _LOG.warning("%s", warning)
     block = take_block(options.port)
     cluster: _Cluster | None = None
     try:
-        me = Server(
-            pid=os.getpid(),
-            start=journal.start_mark(os.getpid()) or "",
-            address=block.node_address,
-            ready=False,
-        )
+        me = dataclasses.replace(Server.here(options.compress), address=block.node_address)
         state.write_server(me)
-        cluster = _Cluster(options, state, block)
+        cluster = _Cluster(options, images, state, block)
         await cluster.start()
-        state.write_server(dataclasses.replace(me, ready=True, memory=cluster.memory))
+        me = dataclasses.replace(me, ready=True, url=cluster.url, memory=cluster.memory)
+        state.write_server(dataclasses.replace(me, warning=warning))
         # Everything that lives as long as the server is there by now: no need to look at it again.
         gc.collect()
         gc.freeze()
@@ -203,8 +219,10 @@ def _end_leftovers(state: StateDir) -> None:
 def _stop_requests(lifeline_fd: int | None) -> asyncio.Event:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # Whoever starts it with nohup wants it to outlive the terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, stopped.set)
     if lifeline_fd is not None:
         _watch_lifeline(lifeline_fd, stopped)
     return stopped

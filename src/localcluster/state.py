@@ -1,12 +1,14 @@
 """The state directory: the one place where a cluster has files, and who holds it."""
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import json
 import logging
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ _FILES: Final = (
     "server.json.new",
     "journal",
     "journal.new",
+    "space",
 )
 _FOLDERS: Final = ("pods", "volumes", "tls")
 # Whoever has this file is ours; without it nothing in the directory is touched.
@@ -33,14 +36,31 @@ _LOCK: Final = "lock.localcluster"
 class Server:
     """A running server, as its state directory tells it. `ready` once its API answers.
 
-    `memory` says in words what enforces memory limits.
+    `url` is the API's, `memory` says in words what enforces memory limits, `warning` what of the
+    machine will not do, `began_s` is the machine's monotonic clock at the start.
     """
 
     pid: int
     start: str
     address: str
     ready: bool
+    url: str = ""
     memory: str = ""
+    warning: str = ""
+    compress: float = 1.0
+    began_s: float = 0.0
+
+    @classmethod
+    def here(cls, compress: float) -> "Server":
+        """This process, which has no address yet."""
+        pid = os.getpid()
+        mark = journal.start_mark(pid) or ""
+        now = time.monotonic()
+        return cls(pid=pid, start=mark, address="", ready=False, compress=compress, began_s=now)
+
+    @property
+    def up_s(self) -> float:
+        return time.monotonic() - self.began_s
 
     @property
     def alive(self) -> bool:
@@ -84,7 +104,8 @@ class StateDir:
 
     def make(self) -> None:
         """Creates the directory; raises `InputError` when it cannot be written or is not ours."""
-        if not self.is_ours:
+        fresh = not self.is_ours
+        if fresh:
             foreign = [name for name in (*_FOLDERS, *_FILES) if (self.path / name).exists()]
             if foreign:
                 raise InputError(
@@ -96,10 +117,12 @@ class StateDir:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             (self.path / _LOCK).touch()
             # An empty file says nothing about a full disk.
-            fresh = self.path / "server.json.new"
-            fresh.write_bytes(b" " * 4096)
-            fresh.unlink()
+            space = self.path / "space"
+            space.write_bytes(b" " * 65536)
+            space.unlink()
         except OSError as error:
+            if fresh:
+                self.clear()
             raise self.unusable(error) from error
 
     def unusable(self, error: OSError) -> InputError:
@@ -115,8 +138,20 @@ class StateDir:
             fix="name a directory that you may write to with --state",
         )
 
-    def claim(self) -> None:
-        """Holds the directory for as long as this process lives; raises `InputError`."""
+    def claim(self, *, wait_s: float = 0.0) -> None:
+        """Holds the directory until `release` or the end of this process and of those that were
+        given `lock_fd`; raises `InputError` when another has it for longer than `wait_s`."""
+        deadline = time.monotonic() + wait_s
+        while not self._try_to_claim():
+            if time.monotonic() >= deadline:
+                raise InputError(
+                    "a cluster is already running in this state directory",
+                    place=self.path,
+                    fix=f"use it, or end it with: localcluster down --state {self.path}",
+                )
+            time.sleep(0.02)  # noqa: TID251 - no event loop runs here
+
+    def _try_to_claim(self) -> bool:
         lock = self.path / _LOCK
         while True:
             fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -125,32 +160,43 @@ class StateDir:
                 # A server that was ending may have removed the file that we opened.
                 if lock.stat().st_ino == os.fstat(fd).st_ino:
                     self._lock_fd = fd
-                    return
+                    return True
             except FileNotFoundError:
                 pass
-            except OSError:
+            except BlockingIOError:
                 os.close(fd)
-                raise InputError(
-                    "a cluster is already running in this state directory",
-                    place=self.path,
-                    fix=f"use it, or end it with: localcluster down --state {self.path}",
-                ) from None
+                return False
+            except OSError as error:
+                os.close(fd)
+                raise self.unusable(error) from error
             os.close(fd)
 
+    @property
+    def lock_fd(self) -> int:
+        """Whoever inherits it holds the directory as well."""
+        return self._lock_fd
+
+    def take_over(self, lock_fd: int) -> None:
+        """Holds the directory by a descriptor that was inherited from who claimed it."""
+        os.set_inheritable(lock_fd, False)
+        self._lock_fd = lock_fd
+
+    def release(self) -> None:
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
     def write_server(self, server: Server) -> None:
-        data = {
-            "pid": server.pid,
-            "start": server.start,
-            "address": server.address,
-            "ready": server.ready,
-            "memory": server.memory,
-        }
+        data = dataclasses.asdict(server)
         fresh = self.path / "server.json.new"
         fresh.write_text(json.dumps(data))
         fresh.replace(self.path / "server.json")
 
     def server(self) -> Server | None:
-        """What the last server wrote; None when there was none or it cannot be read."""
+        """What the last server wrote; None when there was none or it makes no sense.
+
+        Raises `PermissionError` when it is another user's.
+        """
         try:
             data = json.loads((self.path / "server.json").read_text())
             return Server(
@@ -158,9 +204,13 @@ class StateDir:
                 start=str(data["start"]),
                 address=str(data["address"]),
                 ready=bool(data["ready"]),
-                memory=str(data.get("memory", "")),
+                url=str(data["url"]),
+                memory=str(data["memory"]),
+                warning=str(data["warning"]),
+                compress=float(data["compress"]),
+                began_s=float(data["began_s"]),
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return None
 
     def reap(self) -> None:

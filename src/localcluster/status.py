@@ -101,6 +101,22 @@ def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
     return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {text}', details=details)
 
 
+def invalid_options(kind: str, causes: Iterable[Cause]) -> ApiError:
+    """422 for the options of a request: `ListOptions`, `DeleteOptions` and their like."""
+    listed = list(causes)
+    shown = [f"{cause.field}: {cause.message}" for cause in listed]
+    text = shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
+    details = {
+        "group": "meta.k8s.io",
+        "kind": kind,
+        "causes": [
+            {"reason": cause.reason, "message": cause.message, "field": cause.field}
+            for cause in listed
+        ],
+    }
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {text}', details=details)
+
+
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
@@ -127,12 +143,21 @@ def expired(since: int, oldest: int) -> ApiError:
     return ApiError(410, "Expired", f"too old resource version: {since} ({oldest})")
 
 
-def wrong_uid(resource: Resource, name: str, asked: str, found: str) -> ApiError:
+def conflict_of_kind(resource: Resource, name: str, why: str) -> ApiError:
+    """As `conflict`, where the API server says the kind and not the plural: in preconditions."""
+    shown = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     return ApiError(
         409,
         "Conflict",
-        f'Operation cannot be fulfilled on {resource.kind} "{name}": the UID in the precondition '
-        f"({asked}) does not match the UID in record ({found}). The object might have been "
-        "deleted and then recreated",
+        f'Operation cannot be fulfilled on {shown} "{name}": {why}',
         details=_details(resource, name, kind=resource.kind),
+    )
+
+
+def wrong_uid(resource: Resource, name: str, asked: str, found: str) -> ApiError:
+    return conflict_of_kind(
+        resource,
+        name,
+        f"the UID in the precondition ({asked}) does not match the UID in record ({found}). The "
+        "object might have been deleted and then recreated",
     )

@@ -44,6 +44,13 @@ class _Log:
         index = bisect.bisect_right(self._events, version, key=lambda e: e.resource_version)
         return self._events[index] if index < len(self._events) else None
 
+    def undoing(self, version: int) -> Iterator[WatchEvent]:
+        """The changes after `version`, newest first; 410 when some of them are lost."""
+        if version < self.lost_until:
+            raise status.expired(version, self.lost_until)
+        index = bisect.bisect_right(self._events, version, key=lambda e: e.resource_version)
+        return reversed(self._events[index:])
+
     async def changed(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
@@ -90,10 +97,22 @@ class Store:
         return self._objects.get(resource, {}).get((namespace, name))
 
     def list(self, resource: Resource, namespace: str | None = None) -> Iterator[KubeObject]:
-        """Ordered by namespace and name; all namespaces when `namespace` is None."""
-        objects = self._objects.get(resource, {})
-        keys = sorted(key for key in objects if namespace is None or key[0] == namespace)
-        return iter([objects[key] for key in keys])
+        """Ordered by `namespace/name`; all namespaces when `namespace` is None."""
+        return _listed(self._objects.get(resource, {}), namespace)
+
+    def list_at(
+        self, resource: Resource, namespace: str | None, version: int
+    ) -> Iterator[KubeObject]:
+        """What `list` gave at a version; 410 when the log no longer reaches back to it."""
+        objects = dict(self._objects.get(resource, {}))
+        for event in self._log(resource).undoing(version):
+            meta = event.object["metadata"]
+            key = (meta.get("namespace", ""), meta["name"])
+            if event.previous is None:
+                del objects[key]
+            else:
+                objects[key] = event.previous
+        return _listed(objects, namespace)
 
     def anything_in(self, namespace: str) -> Iterator[tuple[Resource, KubeObject]]:
         """Every namespaced object there, as it is now."""
@@ -155,3 +174,12 @@ class Store:
         self._log(resource).append(event)
         for listener in self._listeners:
             listener(resource, event)
+
+
+def _listed(objects: dict[Key, KubeObject], namespace: str | None) -> Iterator[KubeObject]:
+    # As etcd has them: `a-b/x` comes before `a/x`.
+    keys = sorted(
+        (key for key in objects if namespace is None or key[0] == namespace),
+        key=lambda key: (key[0] + "/", key[1]),
+    )
+    return iter([objects[key] for key in keys])

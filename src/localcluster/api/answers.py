@@ -1,17 +1,21 @@
 """HTTP answers: JSON objects, and errors as `Status`. What a client accepts and sends."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from localcluster.api import protobuf
 from localcluster.objects import ApiError, KubeObject
 from localcluster.status import bad_request
 
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024
+_DEEPEST: Final = 200
+_LONGEST_WARNINGS: Final = 4096
+_LONGEST_WARNING: Final = 256
 _PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 
 
@@ -25,10 +29,19 @@ def json_answer(
     response = web.Response(body=dump(body), status=code)
     response.headers["Content-Type"] = content_type or "application/json"
     response.headers["Cache-Control"] = "no-cache, private"
-    for warning in warnings:
+    for warning in _told(warnings):
         escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{escaped}"')
     return response
+
+
+def _told(warnings: Sequence[str]) -> Iterator[str]:
+    """As many characters as the API server puts into headers, and none that break a header."""
+    left = _LONGEST_WARNINGS
+    for warning in warnings:
+        if warning.isprintable() and left > 0:
+            yield warning[: min(left, _LONGEST_WARNING)]
+            left -= min(len(warning), _LONGEST_WARNING)
 
 
 def failure(error: ApiError) -> KubeObject:
@@ -36,7 +49,7 @@ def failure(error: ApiError) -> KubeObject:
     body: KubeObject = {
         "kind": "Status",
         "apiVersion": "v1",
-        "metadata": {},
+        "metadata": error.list_metadata,
         "status": "Failure",
         "message": error.message,
         "reason": error.reason,
@@ -113,6 +126,8 @@ async def read_json(request: web.Request, *, also: Sequence[str] = ()) -> Any:
             "RequestEntityTooLarge",
             f"Request entity too large: limit is {MAX_BODY_BYTES}",
         ) from error
+    except (BadHttpMessage, web.RequestPayloadError) as error:
+        raise bad_request("the body of the request cannot be read") from error
     if not raw.strip():
         return None
     if kind == _PROTOBUF:
@@ -130,6 +145,8 @@ async def read_json(request: web.Request, *, also: Sequence[str] = ()) -> Any:
 def parse_json(raw: bytes) -> Any:
     try:
         value = json.loads(raw, parse_constant=_refuse_constant)
+        if raw.count(b"[") + raw.count(b"{") > _DEEPEST:
+            _check_depth(value)
         if b"\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError as error:
@@ -141,13 +158,28 @@ def parse_json(raw: bytes) -> Any:
     return value
 
 
+def _check_depth(value: Any) -> None:
+    """400 for what would be too deep for those who walk through it by recursion."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, dict | list)
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return
+    raise bad_request("json parse error: exceeded max depth")
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character in a number: {name}")
 
 
 def flag(request: web.Request, name: str) -> bool:
-    """A boolean query parameter as Go reads it."""
-    return request.query.get(name, "").lower() in ("1", "t", "true")
+    """A boolean query parameter as the API server reads it: all but `false` and `0` means yes."""
+    return request.query.get(name, "false").lower() not in ("0", "false")
 
 
 def number(request: web.Request, name: str) -> int | None:

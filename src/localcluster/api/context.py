@@ -14,6 +14,7 @@ from localcluster import kinds
 from localcluster.interfaces import Runtime
 from localcluster.objects import ApiError, Resource
 from localcluster.registry import MemoryRegistry
+from localcluster.status import bad_request
 
 
 class Streams:
@@ -74,9 +75,16 @@ def no_such_path() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
+def _check_segment(part: str) -> None:
+    if part in (".", ".."):
+        raise bad_request(f"Name parameter invalid: \"{part}\": may not be '{part}'")
+    if "/" in part:  # it came escaped
+        raise no_such_path()
+
+
 def parse_target(raw_path: str) -> Target | None:
     """None when the path is not below a group's version; 404 for what is not served there."""
-    parts = [unquote(part) for part in raw_path.strip("/").split("/")]
+    parts = [unquote(part) for part in raw_path.removeprefix("/").removesuffix("/").split("/")]
     if parts[:1] == ["api"] and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
     elif parts[:1] == ["apis"] and len(parts) > 3:
@@ -95,6 +103,10 @@ def parse_target(raw_path: str) -> Target | None:
         raise no_such_path()
     if subresource and subresource not in resource.subresources:
         raise no_such_path()
+    if len(rest) > 3 and subresource != "proxy":
+        raise no_such_path()
+    for part in (name, namespace or ""):
+        _check_segment(part)
     return Target(
         resource=resource,
         namespace=namespace,

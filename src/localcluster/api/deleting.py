@@ -7,7 +7,7 @@ from aiohttp import web
 from localcluster import kinds, selectors, status
 from localcluster.api.answers import json_answer, number, read_json, success
 from localcluster.api.context import Api, Target
-from localcluster.api.events_v1 import shown
+from localcluster.api.conversion import shown
 from localcluster.api.intake import is_dry_run
 from localcluster.api.reading import found_objects, list_object
 from localcluster.objects import ApiError, KubeObject, Resource
@@ -20,7 +20,7 @@ _ANSWERS_OBJECT: Final = (
     kinds.SERVICES,
     kinds.SERVICE_ACCOUNTS,
 )
-_POLICIES: Final = ("Background", "Foreground", "Orphan")
+_POLICIES: Final = ("Foreground", "Background", "Orphan", "nil")
 
 
 class _Options:
@@ -35,16 +35,16 @@ class _Options:
         if self.grace_period_s is not None and not isinstance(self.grace_period_s, int):
             raise bad_request("gracePeriodSeconds must be a whole number")
         policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
-        if options.get("orphanDependents"):
-            policy = policy or "Orphan"
+        if "orphanDependents" in options:
+            if policy:
+                text = "orphanDependents and deletionPropagation cannot be both set"
+                cause = status.invalid_value("propagationPolicy", f'"{policy}"', text)
+                raise status.invalid_options("DeleteOptions", [cause])
+            policy = "Orphan" if options["orphanDependents"] else "Background"
         self.propagation = policy or "Background"
         if self.propagation not in _POLICIES:
             cause = status.unsupported("propagationPolicy", str(self.propagation), _POLICIES)
-            raise ApiError(
-                422,
-                "Invalid",
-                f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: {cause.message}',
-            )
+            raise status.invalid_options("DeleteOptions", [cause])
         preconditions = options.get("preconditions") or {}
         if not isinstance(preconditions, dict):
             raise bad_request("preconditions must be a JSON object")
@@ -64,7 +64,7 @@ def _delete(
 ) -> KubeObject:
     found = api.registry.get(resource, namespace, name)
     if options.version not in (None, found["metadata"]["resourceVersion"]):
-        raise status.conflict(
+        raise status.conflict_of_kind(
             resource,
             name,
             f"the ResourceVersion in the precondition ({options.version}) does not match the "

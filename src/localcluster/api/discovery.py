@@ -34,14 +34,15 @@ class _Subresource:
 
 _WRITABLE: Final = ("get", "patch", "update")
 _OWN_KIND: Final = _Subresource("", _WRITABLE)
+_PROXIED: Final = ("create", "delete", "get", "patch", "update")
 _SUBRESOURCES: Final[Mapping[tuple[str, str], _Subresource]] = {
     ("nodes", "proxy"): _Subresource("NodeProxyOptions", ("get",)),
     ("pods", "eviction"): _Subresource("Eviction", ("create",), "policy", "v1"),
     ("pods", "exec"): _Subresource("PodExecOptions", ("create", "get")),
     ("pods", "log"): _Subresource("Pod", ("get",)),
     ("pods", "portforward"): _Subresource("PodPortForwardOptions", ("create", "get")),
-    ("pods", "proxy"): _Subresource("PodProxyOptions", ("get",)),
-    ("services", "proxy"): _Subresource("ServiceProxyOptions", ("get",)),
+    ("pods", "proxy"): _Subresource("PodProxyOptions", _PROXIED),
+    ("services", "proxy"): _Subresource("ServiceProxyOptions", _PROXIED),
 }
 _SCALE: Final = _Subresource("Scale", _WRITABLE, "autoscaling", "v1")
 
@@ -117,19 +118,15 @@ def _subresources(resource: Resource) -> list[tuple[str, _Subresource]]:
 
 def aggregated(*, core: bool) -> KubeObject:
     """APIGroupDiscoveryList of `/api` (core) or of `/apis`."""
+    versions: dict[str, list[dict[str, Any]]] = {}
+    for (group, version), entries in _groups().items():
+        if (group == "") is core:
+            resources = [_aggregated_entry(r, verbs) for r, verbs in entries]
+            entry = {"version": version, "resources": resources, "freshness": "Current"}
+            versions.setdefault(group, []).append(entry)
     items = [
-        {
-            "metadata": {"name": group} if group else {},
-            "versions": [
-                {
-                    "version": version,
-                    "resources": [_aggregated_entry(r, verbs) for r, verbs in entries],
-                    "freshness": "Current",
-                }
-            ],
-        }
-        for (group, version), entries in _groups().items()
-        if (group == "") is core
+        {"metadata": {"name": group} if group else {}, "versions": listed}
+        for group, listed in versions.items()
     ]
     return {
         "kind": "APIGroupDiscoveryList",
@@ -188,20 +185,24 @@ def group_list() -> KubeObject:
     return {
         "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groups": [_group(group, version) for group, version in _groups() if group],
+        "groups": [_group(name) for name in dict.fromkeys(group for group, _ in _groups()) if name],
     }
 
 
-def _group(group: str, version: str) -> dict[str, Any]:
-    served = {"groupVersion": f"{group}/{version}", "version": version}
-    return {"name": group, "versions": [served], "preferredVersion": served}
+def _group(group: str) -> dict[str, Any]:
+    """Of its versions the first one is preferred, as in the table of kinds."""
+    served = [
+        {"groupVersion": f"{name}/{version}", "version": version}
+        for name, version in _groups()
+        if name == group
+    ]
+    return {"name": group, "versions": served, "preferredVersion": served[0]}
 
 
 def api_group(group: str) -> KubeObject | None:
     """Legacy `/apis/GROUP`."""
-    for name, version in _groups():
-        if name == group:
-            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)}
+    if any(name == group for name, _ in _groups()):
+        return {"kind": "APIGroup", "apiVersion": "v1", **_group(group)}
     return None
 
 

@@ -1,25 +1,60 @@
 """From a client's body to an object that the registry may take: kind, names, types, fields."""
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from aiohttp import web
 
-from localcluster import kinds
-from localcluster.api.answers import dump
+from localcluster import kinds, status
 from localcluster.api.context import Target
+from localcluster.api.patches import invalid_patch
 from localcluster.objects import ApiError, KubeObject, Resource
 from localcluster.schema.decode import check_missing, decode, unhandled, unknown_fields
-from localcluster.status import bad_request
+from localcluster.status import Cause, bad_request
+
+_OPTIONS: Final = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
+_LONGEST_MANAGER: Final = 128
+_FIELD_VALIDATION: Final = ("Ignore", "Strict", "Warn")
 
 
 def is_dry_run(request: web.Request, options: KubeObject | None = None) -> bool:
-    """True for dryRun=All; 400 for any other value."""
-    asked = [*request.query.getall("dryRun", []), *((options or {}).get("dryRun") or [])]
-    for value in asked:
-        if value not in ("All", ""):
-            raise bad_request(f'Unsupported value: "{value}": supported values: "All"')
+    """True for dryRun=All; 400 or 422 for other options that make no sense."""
+    asked = (options or {}).get("dryRun") or []
+    if not isinstance(asked, list) or not all(isinstance(value, str) for value in asked):
+        raise bad_request("dryRun must be a list of strings")
+    asked = [*request.query.getall("dryRun", []), *asked]
+    if causes := [*_check_dry_run(asked), *_check_manager(request)]:
+        raise status.invalid_options(_OPTIONS.get(request.method, "DeleteOptions"), causes)
     return "All" in asked
+
+
+def _check_dry_run(asked: Sequence[str]) -> Iterator[Cause]:
+    if any(value not in ("All", "") for value in asked):
+        shown = ", ".join(f'"{value}"' for value in asked)
+        yield Cause(
+            reason="FieldValueNotSupported",
+            message=f'Unsupported value: []string{{{shown}}}: supported values: "All"',
+            field="dryRun",
+        )
+
+
+def _check_manager(request: web.Request) -> Iterator[Cause]:
+    manager = request.query.get("fieldManager", "")
+    if len(manager.encode()) > _LONGEST_MANAGER:
+        yield Cause(
+            reason="FieldValueTooLong",
+            message=f"Too long: may not be more than {_LONGEST_MANAGER} bytes",
+            field="fieldManager",
+        )
+    for place, character in enumerate(manager):
+        if not character.isprintable():
+            yield status.invalid_value(
+                "fieldManager",
+                json.dumps(manager),
+                f"invalid character U+{ord(character):04X} (at position {place})",
+            )
+            return
 
 
 def check_identity(target: Target, body: Any) -> KubeObject:
@@ -30,8 +65,8 @@ def check_identity(target: Target, body: Any) -> KubeObject:
             f"the object provided is unrecognized (must be of type {resource.kind}): "
             "the body must be a JSON object"
         )
-    kind = body.get("kind", resource.kind)
-    api_version = body.get("apiVersion", resource.api_version)
+    kind = body.get("kind") or resource.kind
+    api_version = body.get("apiVersion") or resource.api_version
     if (kind, api_version) != (resource.kind, resource.api_version):
         raise bad_request(
             f'{kind} in version "{api_version}" cannot be handled as a {resource.kind}: '
@@ -47,14 +82,20 @@ def check_identity(target: Target, body: Any) -> KubeObject:
 
 def _check_names(target: Target, meta: KubeObject) -> None:
     if target.name:
-        given = meta.setdefault("name", target.name)
+        given = meta.get("name")
+        if not given:
+            raise bad_request(
+                f"the name of the object ({target.name} based on URL) was undeterminable: name "
+                "must be provided"
+            )
         if given != target.name:
             raise bad_request(
                 f"the name of the object ({given}) does not match the name on the URL "
                 f"({target.name})"
             )
     if target.namespace is not None:
-        given = meta.setdefault("namespace", target.namespace)
+        given = meta.get("namespace") or target.namespace
+        meta["namespace"] = given
         if given != target.namespace:
             raise bad_request(
                 "the namespace of the provided object does not match the namespace sent on the "
@@ -70,24 +111,22 @@ def decoded(
     400 for wrong types and, with fieldValidation=Strict, unknown fields (422 in a patch, which
     the caller passes for the message); 422 for missing ones.
     """
+    mode = request.query.get("fieldValidation") or "Warn"
+    if mode not in _FIELD_VALIDATION:
+        cause = status.unsupported("fieldValidation", mode, _FIELD_VALIDATION)
+        raise status.invalid_options(_OPTIONS.get(request.method, "UpdateOptions"), [cause])
     try:
         result = decode(resource, body)
     except ApiError as error:
         if patch is None:
             raise
-        raise _invalid_patch(patch, error.message) from error
+        raise invalid_patch(patch, error.message) from error
     warnings: list[str] = []
     if result.unknown:
-        mode = request.query.get("fieldValidation") or "Warn"
         if mode == "Strict":
             raise _unknown(resource, result.unknown, patch)
         if mode == "Warn":
             warnings = [f'unknown field "{path}"' for path in result.unknown]
-        elif mode != "Ignore":
-            raise bad_request(
-                f'fieldValidation: Unsupported value: "{mode}": supported values: '
-                '"Ignore", "Strict", "Warn"'
-            )
     check_missing(resource, result)
     return result.object, warnings
 
@@ -96,15 +135,7 @@ def _unknown(resource: Resource, paths: Sequence[str], patch: Any) -> ApiError:
     told = unknown_fields(paths)
     if patch is None:
         return bad_request(unhandled(resource, told))
-    return _invalid_patch(patch, told)
-
-
-def _invalid_patch(patch: Any, told: str) -> ApiError:
-    message = f"Invalid value: {dump(patch).decode()}: {told}"
-    cause = {"reason": "FieldValueInvalid", "message": message, "field": "patch"}
-    return ApiError(
-        422, "Invalid", f' "" is invalid: patch: {message}', details={"causes": [cause]}
-    )
+    return invalid_patch(patch, told)
 
 
 def without_status(resource: Resource, body: KubeObject) -> KubeObject:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from localcluster.api.answers import read_json
+from localcluster.api.answers import dump, read_json
 from localcluster.api.json_patch import json_patch, merge_patch
 from localcluster.api.strategic import StrategicMerge
 from localcluster.objects import ApiError, KubeObject
@@ -39,15 +39,34 @@ async def read_patch(request: web.Request, schema: Schema) -> tuple[Any, Patch]:
         )
     body = await read_json(request, also=(kind,))
     if kind == JSON_PATCH:
-        return body, lambda obj: _object(json_patch(obj, body))
+        return body, lambda obj: _object(json_patch(obj, body), obj, body)
     if not isinstance(body, dict):
         raise bad_request("the patch must be a JSON object")
     if kind == MERGE_PATCH:
-        return body, lambda obj: _object(merge_patch(obj, body))
-    return body, lambda obj: StrategicMerge(definitions()).apply(obj, body, schema)
+        return body, lambda obj: _object(merge_patch(obj, body), obj, body)
+    return body, lambda obj: _same_kind(StrategicMerge(definitions()).apply(obj, body, schema), obj)
 
 
-def _object(value: Any) -> KubeObject:
-    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        raise bad_request("the patched document is not an object with metadata")
-    return value
+def _same_kind(value: KubeObject, obj: KubeObject) -> KubeObject:
+    return {**value, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}
+
+
+def _object(value: Any, obj: KubeObject, patch: Any) -> KubeObject:
+    """The patched document, which must still be an object of the same kind; 422."""
+    if not isinstance(value, dict):
+        raise invalid_patch(patch, "the patched document is not an object")
+    for key in ("apiVersion", "kind"):
+        if value.get(key) not in (None, "", obj[key]):
+            raise invalid_patch(patch, f"{key} must stay {obj[key]}")
+    if not isinstance(value.get("metadata"), dict | None):
+        raise invalid_patch(patch, "metadata must be an object")
+    return _same_kind(value, obj)
+
+
+def invalid_patch(patch: Any, told: str) -> ApiError:
+    """422 for a patch that leaves no object of its kind."""
+    message = f"Invalid value: {dump(patch).decode()}: {told}"
+    cause = {"reason": "FieldValueInvalid", "message": message, "field": "patch"}
+    return ApiError(
+        422, "Invalid", f' "" is invalid: patch: {message}', details={"causes": [cause]}
+    )

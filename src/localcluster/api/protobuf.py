@@ -8,7 +8,8 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from localcluster.api.protobuf_tables import BODIES, MESSAGES, Fields
+from localcluster.api.protobuf_notation import Fields
+from localcluster.api.protobuf_tables import BODIES, MESSAGES, OTHER_VERSIONS
 from localcluster.objects import ApiError, KubeObject
 from localcluster.status import bad_request
 
@@ -29,15 +30,15 @@ def decode(body: bytes) -> KubeObject:
         envelope = dict(_fields(body[len(_MAGIC) :]))
         named = dict(_fields(_bytes(envelope.get(1, b""))))
         api_version, kind = (_text(named.get(number, b"")) for number in (1, 2))
-        wanted = BODIES.get(kind)
-        if wanted is None or wanted not in ("", api_version):
+        wanted, name = BODIES.get(kind), OTHER_VERSIONS.get((api_version, kind), kind)
+        if wanted is None or (name == kind and wanted not in ("", api_version)):
             raise ApiError(
                 415,
                 "UnsupportedMediaType",
                 f"this server does not read {kind} in version {api_version} as protobuf: write "
                 "the object to a file and use kubectl apply -f, or kubectl create -f",
             )
-        found = _message(_bytes(envelope.get(2, b"")), kind, kind)
+        found = _message(_bytes(envelope.get(2, b"")), name, kind)
     except _MalformedError as error:
         raise bad_request(f"the protobuf body cannot be read: {error}") from error
     return {"kind": kind, "apiVersion": api_version, **found}
@@ -92,6 +93,8 @@ def _message(data: bytes, name: str, path: str) -> KubeObject:
             entry = dict(_fields(_bytes(value)))
             item = _MAP_VALUES[kind](entry.get(2, b""))
             found.setdefault(key, {})[_text(entry.get(1, b""))] = item
+        elif kind.startswith("+"):
+            found.update(_message(_bytes(value), kind[1:], path))
         elif kind.startswith("[]"):
             found.setdefault(key, []).append(_value(value, kind[2:], where))
         elif kind:

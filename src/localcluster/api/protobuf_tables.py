@@ -1,34 +1,17 @@
 """Field numbers of the messages that kubectl's typed commands send, as data.
 
-The numbers are those of Kubernetes' generated.proto files. Each field is `number: (name, type)`,
-where a type is
-
-    "string", "bytes"       dropped when empty, as Go's omitempty does
-    "int", "bool"           dropped when zero or false
-    "int?", "bool?"         a pointer in Go: kept as it is
-    "quantity", "intstr"    resource.Quantity and IntOrString
-    "map", "bytes-map"      a map from string to string, or to bytes
-    "quantity-map"          a map from string to resource.Quantity
-    ""                      not read: what only servers set
-    a message's name        in MESSAGES; with "[]" before it, a list of them ("[]string" too)
+The numbers are those of Kubernetes' generated.proto files; the notation is `protobuf_notation`'s.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-Fields = Mapping[int, tuple[str, str]]
-
-
-def _message(**fields: str) -> Fields:
-    """`name="1 string"` for each field; a name that Python keeps for itself ends with `_`."""
-    found = {}
-    for name, told in fields.items():
-        number, _, kind = told.partition(" ")
-        found[int(number)] = (name.rstrip("_"), kind)
-    return found
-
+from localcluster.api.protobuf_notation import Fields
+from localcluster.api.protobuf_notation import message as _message
+from localcluster.api.protobuf_pods import POD_MESSAGES
 
 MESSAGES: Final[Mapping[str, Fields]] = {
+    **POD_MESSAGES,
     "ObjectMeta": _message(
         name="1 string",
         generateName="2 string",
@@ -113,48 +96,6 @@ MESSAGES: Final[Mapping[str, Fields]] = {
     ),
     "DeploymentStrategy": _message(type="1 string", rollingUpdate="2 RollingUpdateDeployment"),
     "RollingUpdateDeployment": _message(maxUnavailable="1 intstr", maxSurge="2 intstr"),
-    "PodTemplateSpec": _message(metadata="1 ObjectMeta", spec="2 PodSpec"),
-    "PodSpec": _message(
-        containers="2 []Container",
-        restartPolicy="3 string",
-        terminationGracePeriodSeconds="4 int?",
-        activeDeadlineSeconds="5 int?",
-        dnsPolicy="6 string",
-        nodeSelector="7 map",
-        serviceAccountName="8 string",
-        serviceAccount="9 string",
-        nodeName="10 string",
-        hostNetwork="11 bool",
-        imagePullSecrets="15 []LocalObjectReference",
-        hostname="16 string",
-        subdomain="17 string",
-        schedulerName="19 string",
-        initContainers="20 []Container",
-        automountServiceAccountToken="21 bool?",
-    ),
-    "Container": _message(
-        name="1 string",
-        image="2 string",
-        command="3 []string",
-        args="4 []string",
-        workingDir="5 string",
-        ports="6 []ContainerPort",
-        resources="8 ResourceRequirements",
-        terminationMessagePath="13 string",
-        imagePullPolicy="14 string",
-        stdin="16 bool",
-        stdinOnce="17 bool",
-        tty="18 bool",
-        terminationMessagePolicy="20 string",
-    ),
-    "ContainerPort": _message(
-        name="1 string",
-        hostPort="2 int",
-        containerPort="3 int",
-        protocol="4 string",
-        hostIP="5 string",
-    ),
-    "ResourceRequirements": _message(limits="1 quantity-map", requests="2 quantity-map"),
     "Job": _message(metadata="1 ObjectMeta", spec="2 JobSpec", status="3 "),
     "JobSpec": _message(
         parallelism="1 int?",
@@ -167,7 +108,35 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         ttlSecondsAfterFinished="8 int?",
         completionMode="9 string",
         suspend="10 bool?",
+        podFailurePolicy="11 PodFailurePolicy",
+        backoffLimitPerIndex="12 int?",
+        maxFailedIndexes="13 int?",
+        podReplacementPolicy="14 string",
+        managedBy="15 string",
+        successPolicy="16 SuccessPolicy",
     ),
+    "PodFailurePolicy": _message(rules="1 []PodFailurePolicyRule"),
+    "PodFailurePolicyRule": _message(
+        action="1 string",
+        onExitCodes="2 OnExitCodes",
+        onPodConditions="3 []OnPodCondition",
+    ),
+    "OnExitCodes": _message(containerName="1 string", operator="2 string", values="3 []int"),
+    "OnPodCondition": _message(type="1 string", status="2 string"),
+    "SuccessPolicy": _message(rules="1 []SuccessPolicyRule"),
+    "SuccessPolicyRule": _message(succeededIndexes="1 string", succeededCount="2 int?"),
+    "CronJob": _message(metadata="1 ObjectMeta", spec="2 CronJobSpec", status="3 "),
+    "CronJobSpec": _message(
+        schedule="1 string",
+        startingDeadlineSeconds="2 int?",
+        concurrencyPolicy="3 string",
+        suspend="4 bool?",
+        jobTemplate="5 JobTemplateSpec",
+        successfulJobsHistoryLimit="6 int?",
+        failedJobsHistoryLimit="7 int?",
+        timeZone="8 string",
+    ),
+    "JobTemplateSpec": _message(metadata="1 ObjectMeta", spec="2 JobSpec"),
     "HorizontalPodAutoscaler": _message(
         metadata="1 ObjectMeta", spec="2 HorizontalPodAutoscalerSpec", status="3 "
     ),
@@ -176,6 +145,26 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         minReplicas="2 int?",
         maxReplicas="3 int",
         metrics="4 []MetricSpec",
+        behavior="5 HorizontalPodAutoscalerBehavior",
+    ),
+    "HorizontalPodAutoscalerBehavior": _message(
+        scaleUp="1 HPAScalingRules", scaleDown="2 HPAScalingRules"
+    ),
+    "HPAScalingRules": _message(
+        selectPolicy="1 string",
+        policies="2 []HPAScalingPolicy",
+        stabilizationWindowSeconds="3 int?",
+        tolerance="4 quantity",
+    ),
+    "HPAScalingPolicy": _message(type="1 string", value="2 int?", periodSeconds="3 int?"),
+    "HorizontalPodAutoscalerV1": _message(
+        metadata="1 ObjectMeta", spec="2 HorizontalPodAutoscalerSpecV1", status="3 "
+    ),
+    "HorizontalPodAutoscalerSpecV1": _message(
+        scaleTargetRef="1 CrossVersionObjectReference",
+        minReplicas="2 int?",
+        maxReplicas="3 int",
+        targetCPUUtilizationPercentage="4 int?",
     ),
     "CrossVersionObjectReference": _message(
         kind="1 string", name="2 string", apiVersion="3 string"
@@ -217,6 +206,7 @@ MESSAGES: Final[Mapping[str, Fields]] = {
 # The messages that may be a whole body, by the group and version they must be said to be of.
 BODIES: Final[Mapping[str, str]] = {
     "ConfigMap": "v1",
+    "CronJob": "batch/v1",
     "DeleteOptions": "",  # of whatever group the deleted object has
     "Deployment": "apps/v1",
     "Eviction": "policy/v1",
@@ -228,4 +218,8 @@ BODIES: Final[Mapping[str, str]] = {
     "SelfSubjectAccessReview": "authorization.k8s.io/v1",
     "Service": "v1",
     "ServiceAccount": "v1",
+}
+# Kinds that are read in another version, too, and the messages of that version.
+OTHER_VERSIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("autoscaling/v1", "HorizontalPodAutoscaler"): "HorizontalPodAutoscalerV1",
 }

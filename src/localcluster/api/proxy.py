@@ -1,4 +1,4 @@
-"""`pods/proxy`, `services/proxy` and `nodes/proxy`: a plain HTTP GET through the API server."""
+"""`pods/proxy`, `services/proxy` and `nodes/proxy`: plain HTTP through the API server."""
 
 import random
 from collections.abc import AsyncIterator
@@ -46,18 +46,28 @@ async def session_of(app: web.Application) -> AsyncIterator[None]:
 
 
 async def proxy(request: web.Request, api: Api, target: Target) -> web.Response:
-    """404 for what is not there, 503 without an endpoint, 502 when it cannot be reached."""
+    """404 for what is not there, 503 without an endpoint, 502 when it cannot be reached.
+
+    What the cluster itself answers can only be read.
+    """
     if target.resource is kinds.NODES:
+        _only_read(request)
         return _node(api, target)
     if target.resource is kinds.SERVICES:
         name = target.name.removeprefix("http:").partition(":")[0]
         wanted = (target.namespace, name, target.rest)
         if wanted == ("kube-system", "kube-state-metrics", "metrics"):
+            _only_read(request)
             return _metrics(api.runtime.kube_state_metrics())
         host, port = _service_address(api, target)
     else:
         host, port = _pod_address(api, target)
     return await _forward(request, host, port, target.rest)
+
+
+def _only_read(request: web.Request) -> None:
+    if request.method != "GET":
+        raise ApiError(405, "MethodNotAllowed", "the cluster's own metrics can only be read")
 
 
 def _metrics(text: str) -> web.Response:
@@ -132,9 +142,15 @@ def _service_address(api: Api, target: Target) -> tuple[str, int]:
 async def _forward(request: web.Request, host: str, port: int, path: str) -> web.Response:
     headers = {k: v for k, v in request.headers.items() if k.lower() not in _NOT_FORWARDED}
     url = f"http://{host}:{port}/{path}"
+    sent = await request.read()
     try:
-        async with request.app[_SESSION].get(
-            url, params=request.query, headers=headers, allow_redirects=False
+        async with request.app[_SESSION].request(
+            request.method,
+            url,
+            params=request.query,
+            headers=headers,
+            data=sent or None,
+            allow_redirects=False,
         ) as answer:
             body = await answer.content.read(_MAX_ANSWER_BYTES + 1)
             while len(body) <= _MAX_ANSWER_BYTES and (more := await answer.content.readany()):

@@ -1,17 +1,16 @@
 """GET of one object and of a list, in the form that the client asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from localcluster import selectors, status
-from localcluster.api.answers import json_answer, number, wanted_form
+from localcluster.api.answers import json_answer, wanted_form
 from localcluster.api.context import Api, Target
-from localcluster.api.events_v1 import shown
+from localcluster.api.conversion import shown
+from localcluster.api.paging import Match, check_known, read_page, resource_version
 from localcluster.api.tables import partial_metadata, table
-from localcluster.objects import ApiError, KubeObject, Resource
-
-Match = Callable[[KubeObject], bool]
+from localcluster.objects import KubeObject, Resource
 
 
 def matcher(request: web.Request, resource: Resource) -> Match:
@@ -36,21 +35,14 @@ def found_objects(request: web.Request, api: Api, target: Target) -> Sequence[Ku
 
 
 def check_version(request: web.Request, api: Api) -> int | None:
-    """The resource version that the client has seen; 504 when this server never gave it out."""
-    version = number(request, "resourceVersion")
-    current = api.registry.resource_version
-    if version is not None and version > current:
-        cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
-        raise ApiError(
-            504,
-            "Timeout",
-            f"Timeout: Too large resource version: {version}, current: {current}",
-            details={"causes": [cause], "retryAfterSeconds": 1},
-        )
+    """The resource version that the client has seen; 400, and 504 when it was never given out."""
+    version = resource_version(request)
+    check_known(version, api.registry.resource_version)
     return version
 
 
 async def read_one(request: web.Request, api: Api, target: Target) -> web.Response:
+    check_version(request, api)
     obj = api.registry.get(target.resource, target.key_namespace, target.name)
     return object_answer(request, api, target.resource, obj)
 
@@ -83,13 +75,16 @@ def _as_table(
 
 async def read_list(request: web.Request, api: Api, target: Target) -> web.Response:
     form = wanted_form(request)
-    number(request, "limit")  # everything is sent at once; only its syntax is checked
-    check_version(request, api)
-    objects = found_objects(request, api, target)
-    version = str(api.registry.resource_version)
+    matches = matcher(request, target.resource)
+    selective = bool(request.query.get("labelSelector") or request.query.get("fieldSelector"))
+    page = read_page(request, api, target, matches, selective=selective)
+    version = page.metadata["resourceVersion"]
     if form == "Table":
-        return json_answer(_as_table(request, api, target.resource, objects, version))
-    return json_answer(list_object(target.resource, objects, version, form=form))
+        body = _as_table(request, api, target.resource, page.objects, version)
+    else:
+        body = list_object(target.resource, page.objects, version, form=form)
+    body["metadata"] = page.metadata
+    return json_answer(body)
 
 
 def list_object(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from localcluster import kinds
-from localcluster.api import object_rows, workload_rows
+from localcluster.api import job_rows, object_rows, workload_rows
 from localcluster.api.cells import Cells
 from localcluster.objects import KubeObject, Resource
 
@@ -25,6 +25,19 @@ LAYOUTS: Final[Mapping[Resource, Layout]] = {
     kinds.CONFIG_MAPS: Layout(("Name", "Data", "Age"), object_rows.config_map),
     kinds.CONTROLLER_REVISIONS: Layout(
         ("Name", "Controller", "Revision", "Age"), workload_rows.revision
+    ),
+    kinds.CRON_JOBS: Layout(
+        (
+            "Name",
+            "Schedule",
+            "Timezone",
+            "Suspend:boolean",
+            "Active:integer",
+            "Last Schedule",
+            "Age",
+            *_TEMPLATE,
+        ),
+        job_rows.cron_job,
     ),
     kinds.DEPLOYMENTS: Layout(
         ("Name", "Ready", "Up-to-date", "Available", "Age", *_TEMPLATE), workload_rows.deployment
@@ -50,10 +63,10 @@ LAYOUTS: Final[Mapping[Resource, Layout]] = {
     ),
     kinds.HORIZONTAL_POD_AUTOSCALERS: Layout(
         ("Name", "Reference", "Targets", "MinPods", "MaxPods", "Replicas", "Age"),
-        workload_rows.autoscaler,
+        job_rows.autoscaler,
     ),
     kinds.JOBS: Layout(
-        ("Name", "Status", "Completions", "Duration", "Age", *_TEMPLATE), workload_rows.job
+        ("Name", "Status", "Completions", "Duration", "Age", *_TEMPLATE), job_rows.job
     ),
     kinds.LEASES: Layout(("Name", "Holder", "Age"), object_rows.lease),
     kinds.NAMESPACES: Layout(("Name", "Status", "Age"), object_rows.namespace),

@@ -91,6 +91,8 @@ async def _errors_as_status(
     except web.HTTPException as error:
         reason = reason_for(error.status)
         return error_answer(ApiError(error.status, reason, error.text or error.reason))
+    except RecursionError:
+        return error_answer(bad_request("the object is nested too deep"))
     except ConnectionError:
         raise  # the client is gone: there is nobody to tell
     except Exception:  # noqa: BLE001  a bug is told to the log; the client gets a Status
@@ -108,7 +110,9 @@ def _authenticated(token: str) -> Callable[..., Awaitable[web.StreamResponse]]:
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, expected) and request.path not in _PUBLIC:
+        # The path as it came, as the answer is chosen by: an escaped one names nothing public.
+        open_to_all = request.rel_url.raw_path in _PUBLIC
+        if not hmac.compare_digest(given, expected) and not open_to_all:
             raise ApiError(401, "Unauthorized", "Unauthorized")
         return await handler(request)
 
@@ -143,9 +147,7 @@ def _handler(request: web.Request, target: Target) -> Handler:
     if handler is None:
         raise _not_allowed()
     if request.method == "POST" and target.resource.namespaced and target.namespace is None:
-        raise bad_request(
-            "an object of this kind is created within a namespace: name it in the path"
-        )
+        raise _not_allowed()  # created within a namespace, which the path must name
     return handler
 
 
@@ -173,7 +175,7 @@ _SUBRESOURCES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "exec": {"GET": execute, "POST": execute},
     "log": {"GET": logs},
     "portforward": {"GET": portforward, "POST": portforward},
-    "proxy": {"GET": proxy},
+    "proxy": dict.fromkeys(("DELETE", "GET", "PATCH", "POST", "PUT"), proxy),
     "scale": {"GET": scale, "PATCH": scale, "PUT": scale},
     "status": {"GET": read_one, "PATCH": patch, "PUT": update},
 }

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from localcluster.api.answers import dump, failure, flag, number, wanted_form
 from localcluster.api.context import Api, Target
-from localcluster.api.events_v1 import shown
-from localcluster.api.reading import Match, check_version, found_objects, matcher
+from localcluster.api.conversion import shown
+from localcluster.api.paging import Match, check_match
+from localcluster.api.reading import check_version, found_objects, matcher
 from localcluster.api.tables import partial_metadata, table
 from localcluster.objects import ApiError, KubeObject, WatchEvent
 from localcluster.status import bad_request
@@ -49,6 +50,7 @@ class _Stream:
         self._matches: Match = matcher(request, target.resource)
         self._columns_sent = False
         namespace = target.namespace if target.resource.namespaced else None
+        check_match(request, watch=True)
         seen = check_version(request, api)
         wants_initial = _wants_initial_events(request)
         self._initial: list[KubeObject] = []

@@ -2,13 +2,11 @@
 
 from datetime import datetime
 
-from localcluster.api.ages import UNKNOWN, human_duration, parse_time
 from localcluster.api.cells import (
     NONE,
     Cells,
     age_of,
     format_selector,
-    joined,
     name_of,
     spec_of,
     status_of,
@@ -66,57 +64,6 @@ def replica_set(obj: KubeObject, now: datetime) -> Cells:
 def stateful_set(obj: KubeObject, now: datetime) -> Cells:
     ready = f"{status_of(obj).get('readyReplicas', 0)}/{spec_of(obj).get('replicas', 1)}"
     return (name_of(obj), ready, age_of(obj, now), *template_cells(obj))
-
-
-def job(obj: KubeObject, now: datetime) -> Cells:
-    spec, state = spec_of(obj), status_of(obj)
-    conditions = {c.get("type") for c in state.get("conditions") or () if c.get("status") == "True"}
-    shown = next(
-        (kind for kind in ("Complete", "Failed", "Suspended") if kind in conditions), "Running"
-    )
-    succeeded, wanted = state.get("succeeded", 0), spec.get("completions")
-    started = parse_time(state.get("startTime"))
-    ended = parse_time(state.get("completionTime")) or now
-    return (
-        name_of(obj),
-        shown,
-        f"{succeeded}/{wanted}" if wanted is not None else f"{succeeded}/1",
-        human_duration((ended - started).total_seconds()) if started else "",
-        age_of(obj, now),
-        *template_cells(obj),
-        format_selector(spec.get("selector")),
-    )
-
-
-def autoscaler(obj: KubeObject, now: datetime) -> Cells:
-    spec, state = spec_of(obj), status_of(obj)
-    target = spec.get("scaleTargetRef") or {}
-    return (
-        name_of(obj),
-        f"{target.get('kind', '')}/{target.get('name', '')}",
-        joined([_metric(m, state) for m in spec.get("metrics") or ()]).replace(",", ", "),
-        str(spec.get("minReplicas", UNKNOWN)),
-        spec.get("maxReplicas", 0),
-        state.get("currentReplicas", 0),
-        age_of(obj, now),
-    )
-
-
-def _metric(metric: KubeObject, state: KubeObject) -> str:
-    resource = metric.get("resource") or {}
-    name, target = resource.get("name", metric.get("type", "")), resource.get("target") or {}
-    current: KubeObject = next(
-        (
-            (found.get("resource") or {}).get("current") or {}
-            for found in state.get("currentMetrics") or ()
-            if (found.get("resource") or {}).get("name") == name
-        ),
-        {},
-    )
-    if "averageUtilization" in target:
-        now = current.get("averageUtilization")
-        return f"{name}: {UNKNOWN if now is None else f'{now}%'}/{target['averageUtilization']}%"
-    return f"{name}: {current.get('averageValue', UNKNOWN)}/{target.get('averageValue', UNKNOWN)}"
 
 
 def disruption_budget(obj: KubeObject, now: datetime) -> Cells:

@@ -1,21 +1,31 @@
-"""A client's JSON to an object of its kind: types checked, unknown and null fields dropped."""
+"""A client's JSON to an object of its kind: types checked, unknown and null fields dropped.
 
+A null in a list or among the values of a map is the zero value of its type, as Go decodes it.
+"""
+
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from localcluster import status
+from localcluster import kinds, status
 from localcluster.objects import KubeObject, Resource
 from localcluster.schema.definitions import Definitions, Schema, definitions, reference
 from localcluster.schema.omitted import is_omitted
+from localcluster.schema.quantity import parse_quantity
 
 _QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _LABEL_SELECTOR: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector"
 _TIME: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.Time"
 _MICRO_TIME: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime"
 _INT_OR_STRING: Final = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_NO_TIME: Final = "0001-01-01T00:00:00Z"
+_UNREAD: Final = {kinds.STATEFUL_SETS: "spec.template.spec."}
 _DEEPEST: Final = 64
+_BASE64: Final = re.compile(
+    r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?[A-Za-z0-9+/]{0,3}"
+)
 _ZEROS: Final[Mapping[Any, Callable[[], Any]]] = {
     "array": list,
     "boolean": bool,
@@ -41,7 +51,7 @@ class TypeMismatchError(Exception):
 def decode(resource: Resource, obj: KubeObject) -> Decoded:
     """A cleaned copy of `obj`. 400 BadRequest when a value has the wrong type."""
     found = definitions()
-    walk = _Walk(found)
+    walk = _Walk(found, _UNREAD.get(resource, "status."))
     try:
         cleaned = walk.value(obj, found.of(resource), "", found.name_of(resource))
     except TypeMismatchError as error:
@@ -69,8 +79,9 @@ def check_missing(resource: Resource, decoded: Decoded) -> None:
 
 
 class _Walk:
-    def __init__(self, found: Definitions) -> None:
+    def __init__(self, found: Definitions, unread: str) -> None:
         self._definitions = found
+        self._unread = ("status.", unread)
         self.unknown: list[str] = []
         self.missing: list[str] = []
 
@@ -93,6 +104,8 @@ class _Walk:
             return self._map(_expect(value, dict, path, owner, "map"), schema, path, owner)
         if kind == "array":
             return self._list(_expect(value, list, path, owner, "slice"), schema, path, owner)
+        if schema.get("format") == "byte":
+            _check_base64(_scalar(value, kind, path, owner))
         return _scalar(value, kind, path, owner)
 
     def _struct(self, value: KubeObject, schema: Schema, path: str, owner: str) -> KubeObject:
@@ -116,14 +129,17 @@ class _Walk:
     def _fill(self, result: KubeObject, key: str, schema: Schema, path: str) -> None:
         """A structure that may be empty is written as such, as Go does; others are missing.
 
-        In a status nothing is missing: nobody validates what controllers report.
+        In a status nothing is missing: nobody validates what controllers report. Nor in the
+        template of a StatefulSet, which the API server does not look into.
         """
         if reference(schema) == _LABEL_SELECTOR:
             return  # a pointer in Go: whether it may be absent is for the rules to say
         resolved = self._definitions.resolve(schema)
         if "properties" in resolved and not resolved.get("required"):
             result[key] = {}
-        elif path.startswith("status.") and (zero := _ZEROS.get(resolved.get("type"))) is not None:
+        elif (
+            path.startswith(self._unread) and (zero := _ZEROS.get(resolved.get("type"))) is not None
+        ):
             result[key] = zero()
         else:
             self.missing.append(path)
@@ -133,18 +149,27 @@ class _Walk:
         if not isinstance(items, dict):
             return value
         return {
-            key: self.value(item, items, f"{path}.{key}", owner)
+            key: self.value(self._present(item, items), items, f"{path}.{key}", owner)
             for key, item in value.items()
-            if item is not None
         }
 
     def _list(self, value: list[Any], schema: Schema, path: str, owner: str) -> list[Any]:
         items = schema.get("items", {})
         return [
-            self.value(item, items, f"{path}[{index}]", owner)
+            self.value(self._present(item, items), items, f"{path}[{index}]", owner)
             for index, item in enumerate(value)
-            if item is not None
         ]
+
+    def _present(self, item: Any, schema: Schema) -> Any:
+        if item is not None:
+            return item
+        target = reference(schema)
+        if target in (_QUANTITY, _INT_OR_STRING):
+            return 0
+        if target in (_TIME, _MICRO_TIME):
+            return _NO_TIME
+        zero = _ZEROS.get(self._definitions.resolve(schema).get("type"), dict)
+        return zero()
 
 
 _JSON_NAMES: Final = {dict: "object", list: "array", str: "string", bool: "bool"}
@@ -181,8 +206,21 @@ def _time(value: Any, path: str, owner: str, *, micro: bool) -> str:
     return moment.astimezone(UTC).strftime(layout)
 
 
+def _check_base64(text: str) -> None:
+    """As Go's decoder, which also takes line breaks."""
+    plain = text.replace("\r", "").replace("\n", "")
+    match = _BASE64.match(plain)
+    good = match.end() if match else 0
+    if good != len(plain) or len(plain) % 4:
+        raise TypeMismatchError(f"illegal base64 data at input byte {good}")
+
+
 def _quantity(value: Any, path: str, owner: str) -> str:
     if isinstance(value, str):
+        try:
+            parse_quantity(value)
+        except ValueError as error:
+            raise TypeMismatchError(str(error)) from error
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)

@@ -10,6 +10,8 @@ from typing import Final
 
 from localcluster import kinds
 from localcluster.objects import KubeObject, Resource
+from localcluster.schema.autoscaler_defaults import default_autoscaler
+from localcluster.schema.job_defaults import default_cron_job, default_job
 from localcluster.schema.pod_defaults import default_pod, default_pod_spec
 
 
@@ -95,27 +97,6 @@ def _stateful_set(obj: KubeObject) -> None:
     state.setdefault("availableReplicas", 0)
 
 
-def _job(obj: KubeObject) -> None:
-    spec = obj.setdefault("spec", {})
-    if "completions" not in spec and "parallelism" not in spec:
-        spec["completions"] = 1
-    spec.setdefault("parallelism", 1)
-    spec.setdefault("backoffLimit", 6)
-    spec.setdefault("completionMode", "NonIndexed")
-    spec.setdefault("suspend", False)
-    spec.setdefault("manualSelector", False)
-    spec.setdefault("podReplacementPolicy", "TerminatingOrFailed")
-    _template(obj)
-    uid = obj["metadata"].get("uid")
-    if uid and not spec["manualSelector"]:
-        owned = {"batch.kubernetes.io/controller-uid": uid}
-        name = {"batch.kubernetes.io/job-name": obj["metadata"]["name"]}
-        spec.setdefault("selector", {"matchLabels": owned})
-        labels = spec["template"]["metadata"].setdefault("labels", {})
-        for key, value in {**owned, **name}.items():
-            labels.setdefault(key, value)
-
-
 def _service(obj: KubeObject) -> None:
     spec = obj.setdefault("spec", {})
     kind = spec.setdefault("type", "ClusterIP")
@@ -180,17 +161,6 @@ def _endpoint_slice(obj: KubeObject) -> None:
         port.setdefault("protocol", "TCP")
 
 
-def _autoscaler(obj: KubeObject) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("minReplicas", 1)
-    if not spec.get("metrics"):
-        target = {"type": "Utilization", "averageUtilization": 80}
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    state = obj.setdefault("status", {})
-    state.setdefault("currentReplicas", 0)
-    state.setdefault("desiredReplicas", 0)
-
-
 def _disruption_budget(obj: KubeObject) -> None:
     state = obj.setdefault("status", {})
     for field in ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"):
@@ -210,12 +180,13 @@ def _event(obj: KubeObject) -> None:
 
 
 _DEFAULTS: Final[Mapping[Resource, Callable[[KubeObject], None]]] = {
+    kinds.CRON_JOBS: default_cron_job,
     kinds.DEPLOYMENTS: _deployment,
     kinds.ENDPOINTS: _endpoints,
     kinds.ENDPOINT_SLICES: _endpoint_slice,
     kinds.EVENTS: _event,
-    kinds.HORIZONTAL_POD_AUTOSCALERS: _autoscaler,
-    kinds.JOBS: _job,
+    kinds.HORIZONTAL_POD_AUTOSCALERS: default_autoscaler,
+    kinds.JOBS: default_job,
     kinds.NAMESPACES: _namespace,
     kinds.NETWORK_POLICIES: _network_policy,
     kinds.NODES: _node,

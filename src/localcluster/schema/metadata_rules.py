@@ -6,7 +6,7 @@ from typing import Final
 
 from localcluster import kinds
 from localcluster.objects import KubeObject, Resource
-from localcluster.status import Cause, invalid_value
+from localcluster.status import Cause, invalid_value, required
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -37,6 +37,10 @@ _VALUE_TEXT: Final = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
     "or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_WITH_PREFIX_TEXT: Final = (
+    f"a qualified name {_QUALIFIED_TEXT.removeprefix('name part ')} with an optional DNS subdomain "
+    "prefix and '/' (e.g. 'example.com/MyName')"
 )
 _FINALIZERS: Final = ("foregroundDeletion", "kubernetes", "orphan")
 _LONGEST_ANNOTATIONS: Final = 256 * 1024
@@ -83,6 +87,11 @@ def check_label_name(name: str, field: str) -> Iterator[Cause]:
     yield from _matches(name, _LABEL, _LABEL_TEXT, 63, field)
 
 
+def check_subdomain(name: str, field: str) -> Iterator[Cause]:
+    """The name of most objects, where another one refers to it."""
+    yield from _matches(name, _SUBDOMAIN, _SUBDOMAIN_TEXT, 253, field)
+
+
 def _matches(
     text: str, pattern: re.Pattern[str], explanation: str, longest: int, field: str
 ) -> Iterator[Cause]:
@@ -101,9 +110,57 @@ def check_labels(labels: KubeObject, field: str) -> Iterator[Cause]:
             yield invalid_value(field, quoted(value), _VALUE_TEXT)
 
 
+def check_qualified_name(key: str) -> str:
+    """What is wrong with the key of a label; empty when nothing is."""
+    if key.count("/") > 1:
+        return _WITH_PREFIX_TEXT
+    return "; ".join(_problem(cause) for cause in _check_key(key, ""))
+
+
+def check_label_value(value: str) -> str:
+    """What is wrong with the value of a label; empty when nothing is."""
+    return "; ".join(_problem(cause) for cause in check_labels({"a": value}, ""))
+
+
+def _problem(cause: Cause) -> str:
+    return cause.message.partition('": ')[2]
+
+
+def check_selector(selector: KubeObject | None, field: str) -> Iterator[Cause]:
+    """A LabelSelector: its labels, and its expressions with their operators and values."""
+    if selector is None:
+        return
+    yield from check_labels(selector.get("matchLabels") or {}, f"{field}.matchLabels")
+    for index, term in enumerate(selector.get("matchExpressions") or ()):
+        where = f"{field}.matchExpressions[{index}]"
+        operator, values = term.get("operator", ""), term.get("values") or ()
+        if operator in ("In", "NotIn"):
+            if not values:
+                text = "must be specified when `operator` is 'In' or 'NotIn'"
+                yield required(f"{where}.values", text)
+        elif operator in ("Exists", "DoesNotExist"):
+            if values:
+                yield Cause(
+                    reason="FieldValueForbidden",
+                    message="Forbidden: may not be specified when `operator` is 'Exists' or "
+                    "'DoesNotExist'",
+                    field=f"{where}.values",
+                )
+        else:
+            yield invalid_value(
+                f"{where}.operator", quoted(operator), "not a valid selector operator"
+            )
+        yield from _check_key(term.get("key", ""), f"{where}.key")
+
+
 def _check_key(key: str, field: str) -> Iterator[Cause]:
     prefix, slash, name = key.rpartition("/")
-    if slash and not _SUBDOMAIN.fullmatch(prefix):
+    if "/" in prefix:
+        yield invalid_value(field, quoted(key), _WITH_PREFIX_TEXT)
+        return
+    if slash and not prefix:
+        yield invalid_value(field, quoted(key), "prefix part must be non-empty")
+    elif slash and not _SUBDOMAIN.fullmatch(prefix):
         yield invalid_value(field, quoted(key), f"prefix part {_SUBDOMAIN_TEXT}")
     if not name:
         yield invalid_value(field, quoted(key), "name part must be non-empty")

@@ -17,6 +17,7 @@ _VALUES: Final[Mapping[str, frozenset[str]]] = {
         "DeploymentStrategy": "type",
         "ReplicaSetSpec": "minReadySeconds",
         "StatefulSetSpec": "minReadySeconds podManagementPolicy",
+        "CronJobSpec": "concurrencyPolicy",
         "PodSpec": (
             "dnsPolicy hostIPC hostNetwork hostPID hostname nodeName priorityClassName "
             "restartPolicy schedulerName serviceAccount serviceAccountName subdomain"

@@ -39,11 +39,7 @@ def default_pod(pod: KubeObject) -> None:
     spec.setdefault("serviceAccount", account)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("priority", 0)
-    if "tolerations" not in spec:
-        spec["tolerations"] = [
-            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-            for key in _TOLERATED
-        ]
+    _tolerate_failing_nodes(spec)
     for container in containers_of(spec):
         resources = container["resources"]
         for name, limit in (resources.get("limits") or {}).items():
@@ -52,6 +48,19 @@ def default_pod(pod: KubeObject) -> None:
     pod_status = pod.setdefault("status", {})
     pod_status.setdefault("phase", "Pending")
     pod_status.setdefault("qosClass", qos_class(spec))
+
+
+def _tolerate_failing_nodes(spec: KubeObject) -> None:
+    """For five minutes, unless the pod says something itself."""
+    tolerations = spec.setdefault("tolerations", [])
+    for key in _TOLERATED:
+        if not any(
+            toleration.get("key", key) == key
+            and toleration.get("effect", "NoExecute") == "NoExecute"
+            for toleration in tolerations
+        ):
+            always = {"key": key, "operator": "Exists", "effect": "NoExecute"}
+            tolerations.append({**always, "tolerationSeconds": 300})
 
 
 def _default_token_volume(spec: KubeObject) -> None:
@@ -91,7 +100,7 @@ def _default_container(container: KubeObject) -> None:
 
 def _pull_policy(image: str) -> str:
     """Always for `latest`, also when it is only implied."""
-    if "@" in image:
+    if "@" in image or not image:
         return "IfNotPresent"
     tag = image.rsplit("/", 1)[-1].partition(":")[2]
     return "Always" if tag in ("", "latest") else "IfNotPresent"

@@ -60,3 +60,41 @@ def test_a_process_that_cannot_be_seen_is_not_taken_for_our_own_group(tmp_path: 
     (tmp_path / "cgroup.procs").write_text("0\n0\n")
     assert cgroups.processes(tmp_path) == []
     cgroups.end(tmp_path)
+
+
+V1_MOUNTS = (
+    "30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+    "31 25 0:27 / {} rw,relatime shared:9 - cgroup cgroup rw,memory\n"
+    "32 25 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+)
+V2_MOUNTS = "31 25 0:27 / {} rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+
+
+def test_the_root_of_version_1_is_ours_to_make_groups_in_when_we_are_in_it(tmp_path: Path) -> None:
+    mounts = V1_MOUNTS.format(tmp_path)
+    place, why = cgroups.own_place("5:cpu:/x\n4:memory:/\n0::/\n", mounts)
+    assert (place, "somebody else" in why) == (None, True), "a container's root only looks so"
+    (tmp_path / "release_agent").touch()
+    assert cgroups.own_place("5:cpu:/x\n4:memory:/\n0::/\n", mounts) == (tmp_path, "")
+    assert cgroups.own_place("4:memory:/user.slice\n", mounts) == (
+        None,
+        "this process is in the control group /user.slice, which is somebody else's",
+    )
+
+
+def test_the_root_of_version_2_is_used_only_where_memory_is_handed_out(tmp_path: Path) -> None:
+    mounts = V2_MOUNTS.format(tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpu memory\n")
+    (tmp_path / "cgroup.subtree_control").write_text("cpu\n")
+    none = (None, "there is no control group hierarchy with memory")
+    assert cgroups.own_place("0::/\n", mounts) == none
+    (tmp_path / "cgroup.subtree_control").write_text("cpu memory\n")
+    assert cgroups.own_place("0::/\n", mounts) == (tmp_path, "")
+    (tmp_path / "cgroup.type").touch()
+    assert cgroups.own_place("0::/\n", mounts)[0] is None, "only the true root has no type"
+
+
+def test_without_control_groups_nothing_is_chosen() -> None:
+    none = (None, "there is no control group hierarchy with memory")
+    assert cgroups.own_place("", "") == none
+    assert cgroups.own_place("4:memory:/\n", "") == none

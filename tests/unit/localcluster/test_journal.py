@@ -110,6 +110,39 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
     assert [entry.pid for entry in entries] == [os.getpid()]
 
 
+def test_what_a_full_disk_has_torn_does_not_spoil_the_next_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path, CLUSTER)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:9]))
+    with pytest.raises(OSError, match="No space left"):
+        journal.started(os.getpid(), "lost")
+    monkeypatch.undo()
+    journal.started(os.getpid(), "kept")
+    journal.close()
+    cluster, entries = read(path)
+    assert (cluster, [entry.role for entry in entries]) == (CLUSTER, ["kept"])
+
+
+def test_a_journal_that_cannot_be_made_shorter_stays_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localcluster.journal._COMPACT_AFTER_LINES", 2)
+    path = tmp_path / "journal"
+    journal = Journal(path, CLUSTER)
+    journal.started(os.getpid(), "one")
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda fd, data: 0)
+        with pytest.raises(OSError, match="No space left"):
+            journal.started(os.getpid(), "lost")
+    journal.started(os.getpid(), "two")
+    journal.close()
+    cluster, entries = read(path)
+    assert (cluster, [entry.role for entry in entries]) == (CLUSTER, ["one", "two"])
+
+
 def test_a_missing_journal_has_nothing_to_reap(tmp_path: Path) -> None:
     assert reap(tmp_path / "none") == []
 

@@ -29,6 +29,8 @@ def lists(api: client.ApiClient) -> dict[str, int]:
         apps.list_replica_set_for_all_namespaces,
         apps.list_stateful_set_for_all_namespaces,
         client.AutoscalingV2Api(api).list_horizontal_pod_autoscaler_for_all_namespaces,
+        client.AutoscalingV1Api(api).list_horizontal_pod_autoscaler_for_all_namespaces,
+        client.BatchV1Api(api).list_cron_job_for_all_namespaces,
         client.BatchV1Api(api).list_job_for_all_namespaces,
         client.CoordinationV1Api(api).list_lease_for_all_namespaces,
         client.DiscoveryV1Api(api).list_endpoint_slice_for_all_namespaces,

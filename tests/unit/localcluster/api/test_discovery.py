@@ -17,7 +17,7 @@ InCluster = Callable[[Callable[[Any], Awaitable[None]]], None]
 
 # What today's server says otherwise than the recorded 1.20, or this one on purpose.
 NEWER = {("v1", "pods/eviction")}  # policy/v1 today
-NARROWER = {"pods/proxy", "services/proxy", "nodes/proxy"}  # GET alone is forwarded
+NARROWER = {"nodes/proxy"}  # only the metrics are there, to be read
 
 
 SERVED = {f"{group}/{version}".lstrip("/") for group, version in discovery.group_versions()}

@@ -172,10 +172,13 @@ async def backend() -> AsyncIterator[TestServer]:
         if request.path == "/large":
             return web.Response(body=b"x" * 900_000)
         headers = {"X-Seen": request.headers.get("Authorization", "none")}
+        if request.method != "GET":
+            sent = f"{request.content_type} {await request.text()}"
+            return web.Response(status=202, text=f"{request.method} {sent}", headers=headers)
         return web.Response(text=f"{request.path}?{request.query_string}", headers=headers)
 
     app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
         yield server
 
@@ -212,6 +215,12 @@ def test_the_proxy_forwards_to_pods_and_services(
                 async with cluster.client.get(f"{path}?q=1", headers=AUTHORIZED) as answer:
                     assert await answer.text() == "/a/b?q=1"
                     assert answer.headers["X-Seen"] == "none"  # the token stays here
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                async with cluster.client.request(
+                    method, f"{POD}/proxy/a", headers=AUTHORIZED, json={"b": 1}
+                ) as answer:
+                    told = (answer.status, await answer.text())
+                    assert told == (202, f'{method} application/json {{"b": 1}}')
             async with cluster.client.get(f"{POD}/proxy/large", headers=AUTHORIZED) as answer:
                 assert len(await answer.read()) == 900_000
             code, _ = await cluster.ask("GET", f"{services}/web:nosuch/proxy/")
@@ -239,6 +248,9 @@ def test_the_clusters_own_metrics_are_behind_the_proxy(in_cluster: InCluster) ->
         path = "/api/v1/nodes/local/proxy/metrics/cadvisor"
         async with cluster.client.get(path, headers=AUTHORIZED) as answer:
             assert await answer.text() == "container_memory_working_set_bytes 1\n"
+        for own in (path, f"{base}/kube-state-metrics/proxy/metrics"):
+            code, answer = await cluster.ask("PUT", own)
+            assert (code, answer["reason"]) == (405, "MethodNotAllowed")
         code, _ = await cluster.ask("GET", "/api/v1/nodes/local/proxy/other")
         assert code == 404
 

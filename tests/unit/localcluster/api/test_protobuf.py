@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from localcluster import kinds
 from localcluster.api import protobuf
-from localcluster.api.protobuf_tables import BODIES, MESSAGES
+from localcluster.api.protobuf_tables import BODIES, MESSAGES, OTHER_VERSIONS
 from localcluster.objects import ApiError, KubeObject, Resource
 
 _CANDIDATES = (Path(sys.executable).parent / "kubectl", Path("/usr/bin/kubectl"))
@@ -96,16 +96,102 @@ def test_kubectl_creates_a_job(kubectl: Kubectl, served: Any) -> None:
     assert "the server could not find the requested resource" in told
 
 
-def test_kubectl_autoscales(kubectl: Kubectl, served: Any) -> None:
-    if "v1.32" in kubectl("version --client"):
-        pytest.skip("this kubectl speaks autoscaling/v1 alone, which is not served")
+def test_kubectl_autoscales_in_the_version_that_it_speaks(kubectl: Kubectl, served: Any) -> None:
     kubectl("create deployment web --image=web:v1")
     kubectl("autoscale deployment web --min=2 --max=5 --cpu-percent=70")
     scaled = stored(served, kinds.HORIZONTAL_POD_AUTOSCALERS, "web")["spec"]
     target = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
     assert scaled["scaleTargetRef"] == target
     assert (scaled["minReplicas"], scaled["maxReplicas"]) == (2, 5)
-    assert scaled["metrics"][0]["resource"]["target"]["averageUtilization"] == 70
+    assert scaled["metrics"] == [
+        {
+            "type": "Resource",
+            "resource": {
+                "name": "cpu",
+                "target": {"type": "Utilization", "averageUtilization": 70},
+            },
+        }
+    ]
+
+
+_EVERYTHING = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: full}
+spec:
+  schedule: "@daily"
+  timeZone: Etc/UTC
+  jobTemplate:
+    metadata: {labels: {a: b}, annotations: {c: d}}
+    spec:
+      completions: 3
+      completionMode: Indexed
+      podFailurePolicy:
+        rules: [{action: FailJob, onExitCodes: {operator: In, values: [42, 43]}}]
+      template:
+        metadata: {labels: {app: full}}
+        spec:
+          restartPolicy: Never
+          securityContext: {runAsUser: 1000, supplementalGroups: [1, 2]}
+          tolerations: [{key: k, operator: Exists, effect: NoExecute, tolerationSeconds: 0}]
+          affinity:
+            nodeAffinity:
+              preferredDuringSchedulingIgnoredDuringExecution:
+              - {weight: 1, preference: {matchExpressions: [{key: a, operator: In, values: [b]}]}}
+          volumes:
+          - {name: files, configMap: {name: cfg, defaultMode: 256, items: [{key: a, path: b}]}}
+          - {name: hidden, secret: {secretName: s, optional: true}}
+          - {name: space, emptyDir: {sizeLimit: 1Mi}}
+          - {name: kept, persistentVolumeClaim: {claimName: c}}
+          - {name: both, projected: {sources: [{configMap: {name: cfg}}]}}
+          containers:
+          - name: main
+            image: web:v1
+            env:
+            - {name: A, value: "1"}
+            - {name: B, valueFrom: {configMapKeyRef: {name: cfg, key: a, optional: false}}}
+            - {name: C, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+            - {name: D, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: "0"}}}
+            envFrom: [{prefix: P_, secretRef: {name: s}}]
+            volumeMounts: [{name: files, mountPath: /files, readOnly: true}]
+            resources: {limits: {cpu: "1"}, requests: {memory: 1Mi}}
+            livenessProbe: {httpGet: {path: /live, port: http}, periodSeconds: 5}
+            readinessProbe: {exec: {command: ["true"]}, timeoutSeconds: 2}
+            startupProbe: {tcpSocket: {port: 80}}
+            lifecycle: {preStop: {sleep: {seconds: 1}}}
+            securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+            ports: [{name: http, containerPort: 80}]
+"""
+
+
+def test_a_job_from_a_cron_job_has_all_that_its_template_says(
+    kubectl: Kubectl, served: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "full.yaml"
+    file.write_text(_EVERYTHING)
+    kubectl(f"create -f {file}")
+    kubectl("create job once --from=cronjob/full")
+    cron, job = stored(served, kinds.CRON_JOBS, "full"), stored(served, kinds.JOBS, "once")
+    template = cron["spec"]["jobTemplate"]
+    assert job["metadata"]["labels"] == {"a": "b"}
+    assert job["metadata"]["annotations"] == {
+        "c": "d",
+        "cronjob.kubernetes.io/instantiate": "manual",
+    }
+    assert job["metadata"]["ownerReferences"][0]["uid"] == cron["metadata"]["uid"]
+    assert job["spec"]["template"]["spec"] == template["spec"]["template"]["spec"]
+    for field in ("completions", "completionMode", "podFailurePolicy"):
+        assert job["spec"][field] == template["spec"][field]
+
+
+def test_kubectl_creates_a_cron_job(kubectl: Kubectl, served: Any) -> None:
+    told = kubectl("create cronjob c --image=web:v1", "--schedule=*/5 * * * *", "--", "run")
+    assert "cronjob.batch/c created" in told
+    spec = stored(served, kinds.CRON_JOBS, "c")["spec"]
+    assert (spec["schedule"], spec["concurrencyPolicy"]) == ("*/5 * * * *", "Allow")
+    assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (3, 1)
+    told = kubectl("create cronjob d --image=web:v1", "--schedule=99 * * * *", code=1)
+    assert 'spec.schedule: Invalid value: "99 * * * *": end of range (99) above maximum' in told
 
 
 def test_kubectl_asks_what_it_may_do_and_drains(kubectl: Kubectl, served: Any) -> None:
@@ -184,9 +270,13 @@ def test_a_field_that_says_nothing_need_not_be_known() -> None:
 def test_every_message_of_the_tables_is_there() -> None:
     plain = {"", "string", "bytes", "int", "int?", "bool", "bool?", "quantity", "intstr"}
     plain |= {"map", "bytes-map", "quantity-map"}
-    used = {kind.removeprefix("[]") for fields in MESSAGES.values() for _, kind in fields.values()}
+    used = {
+        kind.removeprefix("[]").removeprefix("+")
+        for fields in MESSAGES.values()
+        for _, kind in fields.values()
+    }
     assert used - plain <= set(MESSAGES)
-    assert set(MESSAGES) <= used | set(BODIES)
+    assert set(MESSAGES) <= used | set(BODIES) | set(OTHER_VERSIONS.values())
 
 
 @given(

@@ -244,6 +244,9 @@ def make_one_of_each(served: Any) -> None:
     create(kinds.HORIZONTAL_POD_AUTOSCALERS, {"metadata": meta, "spec": spec})
     pod = {"containers": [{"name": "main", "image": "job:v1"}], "restartPolicy": "Never"}
     create(kinds.JOBS, {"metadata": meta, "spec": {"template": {"spec": pod}}})
+    job = {"spec": {"template": {"spec": pod}}}
+    cron = {"schedule": "@daily", "jobTemplate": job}
+    create(kinds.CRON_JOBS, {"metadata": meta, "spec": cron})
     owner = served.registry.get(kinds.DEPLOYMENTS, "default", "web")
     create(kinds.REPLICA_SETS, replica_set(owner, 1, "web:v1"))
     create(kinds.CONTROLLER_REVISIONS, {"metadata": meta, "revision": 1, "data": {}})
