@@ -19,6 +19,11 @@ class Family:
     def add(self, value: float, **labels: str) -> None:
         self.samples.append((labels, value))
 
+    def add_if(self, value: float | None, **labels: str) -> None:
+        """Nothing when there is no value: an absent series, not a zero."""
+        if value is not None:
+            self.add(value, **labels)
+
 
 def render(families: Iterable[Family]) -> str:
     """Families without samples are left out."""

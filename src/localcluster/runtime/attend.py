@@ -18,13 +18,17 @@ class Patient(Protocol):
 
 
 class Attendant:
-    """`unhealthy` is set when the startup or the liveness probe has failed for good."""
+    """`unhealthy` is set when the startup or the liveness probe has failed for good.
+
+    `grace_s` is then that probe's own grace period, if it has one.
+    """
 
     def __init__(self, patient: Patient, spec: Mapping[str, Any], prober: probes.Prober) -> None:
         self._patient = patient
         self._spec = spec
         self._prober = prober
         self.unhealthy = asyncio.Event()
+        self.grace_s: float | None = None
 
     async def run(self) -> None:
         """Probes until it is cancelled; returns when there is nothing to probe."""
@@ -46,7 +50,7 @@ class Attendant:
             if good:
                 passed.set()
             else:
-                self._give_up("startup")
+                self._give_up("startup", startup)
 
         watcher = asyncio.create_task(self._watch("Startup", startup, on_result))
         try:
@@ -58,16 +62,17 @@ class Attendant:
         self, kind: str, probe: Mapping[str, Any], on_result: Callable[[bool], None]
     ) -> None:
         def complain(problem: str) -> None:
-            self._patient.event("Warning", "Unhealthy", f"{kind} probe failed: {problem}")
+            self._patient.event("Warning", "Unhealthy", f"{kind} probe {problem}")
 
         await probes.watch(self._prober, probe, on_result, complain)
 
     def _on_liveness(self, good: bool) -> None:
         if not good:
-            self._give_up("liveness")
+            self._give_up("liveness", self._spec["livenessProbe"])
 
-    def _give_up(self, kind: str) -> None:
+    def _give_up(self, kind: str, probe: Mapping[str, Any]) -> None:
         if not self.unhealthy.is_set():
+            self.grace_s = probe.get("terminationGracePeriodSeconds")
             self.unhealthy.set()
             message = f"Container {self._patient.name} failed {kind} probe, will be restarted"
             self._patient.event("Normal", "Killing", message)

@@ -6,9 +6,12 @@ Not known here: where the objects come from. `Lookup` finds ConfigMaps and Secre
 import base64
 import binascii
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
+
+import psutil
 
 from localcluster.objects import KubeObject
 from localcluster.schema.quantity import parse_quantity
@@ -96,7 +99,7 @@ def _value_from(
     if reference := source.get("fieldRef"):
         return field(reference["fieldPath"], pod)
     if reference := source.get("resourceFieldRef"):
-        return _resource(reference, container, pod)
+        return resource(reference, container, pod)
     for kind, key in (("configmap", "configMapKeyRef"), ("secret", "secretKeyRef")):
         if reference := source.get(key):
             return _key_of(kind, reference, lookup, pod["metadata"]["namespace"])
@@ -140,20 +143,24 @@ def field(path: str, pod: KubeObject) -> str:
     return str(simple[path])
 
 
-def _resource(
-    reference: Mapping[str, Any], container: Mapping[str, Any], pod: KubeObject
-) -> str | None:
-    name = reference.get("containerName")
-    if name:
+def resource(reference: Mapping[str, Any], container: Mapping[str, Any], pod: KubeObject) -> str:
+    """A `resourceFieldRef`, in its divisor and rounded up. No limit means all of the machine."""
+    if name := reference.get("containerName"):
         container = next(
             (each for each in pod["spec"]["containers"] if each["name"] == name), container
         )
-    kind, _, resource = reference["resource"].partition(".")
-    value = ((container.get("resources") or {}).get(kind) or {}).get(resource)
+    kind, _, what = reference["resource"].partition(".")
+    value = ((container.get("resources") or {}).get(kind) or {}).get(what)
     if value is None:
-        return "0"
+        value = _machine(what) if kind == "limits" else "0"
     divisor = parse_quantity(str(reference.get("divisor") or "1")) or 1
     return str(math.ceil(parse_quantity(str(value)) / divisor))
+
+
+def _machine(what: str) -> str:
+    if what == "cpu":
+        return str(os.cpu_count() or 1)
+    return str(psutil.virtual_memory().total) if what == "memory" else "0"
 
 
 def service_links(

@@ -10,11 +10,9 @@ from typing import Any
 
 from localcluster.images.image import Image, Launch, Surroundings
 from localcluster.runtime.environment import expand
-from localcluster.runtime.memory_groups import MemoryGroup
+from localcluster.runtime.output import Collected
 from localcluster.runtime.process import Child, Streams, spawn
 from localcluster.runtime.sandbox import Sandbox
-
-_SHOWN_OUTPUT = 4096
 
 
 class Inside:
@@ -33,8 +31,8 @@ class Inside:
         self._spec = spec
         self._surroundings = surroundings
         self._folder = folder
-        # The run's group, which what is executed in the container enters as well.
-        self.group: MemoryGroup | None = None
+        # The run's control group, which what is executed in the container enters as well.
+        self.enter: Callable[[], None] | None = None
 
     def launch(self) -> Launch:
         """Raises `ImageProblem` or `OSError`."""
@@ -72,15 +70,15 @@ class Inside:
         return spawn(
             argv,
             env=env,
-            cwd=self._folder,
+            cwd=self._working_folder(),
             role=f"exec {self._role}",
             journal=self._sandbox.node.journal,
             streams=streams,
             terminal=terminal,
-            enter=self._enter,
+            enter=self.enter,
         )
 
-    async def execute(self, argv: Sequence[str], timeout_s: float) -> tuple[int, str]:
+    async def execute(self, argv: Sequence[str], timeout_s: float | None) -> tuple[int, str]:
         """Exit code and output of a probe's or hook's command; raises `TimeoutError`, `OSError`."""
         reading, writing = os.pipe()
         try:
@@ -90,27 +88,31 @@ class Inside:
             raise
         finally:
             os.close(writing)
+        output = Collected(reading)
         try:
             async with asyncio.timeout(timeout_s):
                 code = await child.wait()
-            os.set_blocking(reading, False)
-            try:
-                output = os.read(reading, _SHOWN_OUTPUT).decode(errors="replace")
-            except BlockingIOError:
-                output = ""
-            return code, output
+            return code, output.text()
         finally:
             if child.code is None:
                 child.kill_group()
-            os.close(reading)
+            output.close()
 
     def discard(self) -> None:
         """Frees what the ended container left outside of its folders."""
         self.image.discard(self._surroundings)
 
-    @property
-    def _enter(self) -> Callable[[], None] | None:
-        return None if self.group is None else self.group.enter
+    def _working_folder(self) -> Path:
+        """`workingDir`: a mounted one, or one of this machine, or an empty one of its own."""
+        asked = self._spec.get("workingDir")
+        if not asked:
+            return self._folder
+        near = self._surroundings
+        place = Path(self._sandbox.localize(expand(asked, near.env), near.mounts))
+        if str(place) == asked and not place.is_dir():
+            place = self._folder / "root" / asked.lstrip("/")
+        place.mkdir(parents=True, exist_ok=True)
+        return place
 
     @property
     def _role(self) -> str:
@@ -134,10 +136,10 @@ class Inside:
         return spawn(
             argv,
             env=self._surroundings.env,
-            cwd=self._folder,
+            cwd=self._working_folder(),
             role=f"pod {self._role}",
             journal=self._sandbox.node.journal,
             streams=Streams(stdin=stdin, stdout=streams[0], stderr=streams[1]),
             become=launch.become,
-            enter=self._enter,
+            enter=self.enter,
         )

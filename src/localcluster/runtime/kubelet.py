@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import shlex
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
@@ -15,7 +15,9 @@ from localcluster.runtime import logs
 from localcluster.runtime.container import Container
 from localcluster.runtime.node import NODE_NAME, Node
 from localcluster.runtime.pod import PodWorker
+from localcluster.runtime.refusals import exec_refused
 from localcluster.runtime.states import Waiting
+from localcluster.schema.quantity import parse_quantity
 
 _LOG: Final = logging.getLogger(__name__)
 # A kubelet notices a changed ConfigMap with its periodic sync.
@@ -42,7 +44,8 @@ class Kubelet:
     async def stop(self) -> None:
         """Ends all pods: with their grace, but no longer than ten seconds in all."""
         self._stopping = True
-        tasks = [worker.shut_down() for worker in self._workers.values()]
+        # Those whose object is gone already are still ending their processes.
+        tasks = [*self._ending, *(worker.shut_down() for worker in self._workers.values())]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_STOP_LIMIT_S)
             for worker in self._workers.values():
@@ -70,6 +73,9 @@ class Kubelet:
             if pod["spec"].get("nodeName") == NODE_NAME and _is_live(pod):
                 self._begin(uid, pod)
             return
+        if _downward(worker.sandbox.pod) != _downward(pod):
+            delay = _REFRESH_S / self._node.compress
+            asyncio.get_running_loop().call_later(delay, worker.refresh_downward)
         worker.sandbox.pod = pod
         if "deletionTimestamp" in pod["metadata"]:
             grace = float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
@@ -94,7 +100,8 @@ class Kubelet:
         task.add_done_callback(self._ending.discard)
 
     def _data_changed(self, kind: str, event: WatchEvent) -> None:
-        if event.type != "MODIFIED":
+        # One that is gone leaves its files as they were.
+        if event.type == "DELETED" or not self._workers:
             return
         meta = event.object["metadata"]
         namespace, name = meta["namespace"], meta["name"]
@@ -160,14 +167,11 @@ class Kubelet:
         try:
             return execution.start(found.inside, argv, stdin=stdin, tty=tty)
         except OSError as error:
-            reason = error.strerror or str(error)
-            if isinstance(error, FileNotFoundError):
-                reason = "executable file not found in $PATH"
+            refused = exec_refused(argv[0], error, secrets.token_hex(32))
             raise ApiError(
                 500,
                 "InternalError",
-                "Internal error occurred: error executing command in container: failed to exec in"
-                f' container: exec: "{argv[0]}": {reason} (command: {shlex.join(argv)})',
+                f"Internal error occurred: error executing command in container: {refused}",
             ) from error
 
     def pod_metrics(self, namespace: str, pod: str) -> Mapping[str, tuple[float, int]] | None:
@@ -184,7 +188,7 @@ class Kubelet:
         return kube_state.render(self._node.registry)
 
     def cadvisor_metrics(self) -> str:
-        return cadvisor.render(
+        usages = [
             cadvisor.Usage(
                 namespace=worker.sandbox.namespace,
                 pod=worker.sandbox.name,
@@ -194,10 +198,27 @@ class Kubelet:
                 cpu_s=container.metered.cpu_s,
                 memory_bytes=container.metered.memory_bytes,
                 limit_bytes=container.metered.limit_bytes,
+                peak_bytes=container.metered.peak_bytes,
+                started_at=container.started_since,
+                oom_kills=container.oom_kills,
             )
             for worker in self._workers.values()
             for container in worker.containers
             if container.metered is not None
+        ]
+        return cadvisor.render(usages, self._machine())
+
+    def _machine(self) -> cadvisor.Machine | None:
+        node = self._node.registry.find(kinds.NODES, "", NODE_NAME)
+        if node is None:
+            return None
+        facts, capacity = node["status"]["nodeInfo"], node["status"]["capacity"]
+        return cadvisor.Machine(
+            cores=int(capacity["cpu"]),
+            memory_bytes=int(parse_quantity(str(capacity["memory"]))),
+            machine_id=facts["machineID"],
+            system_uuid=facts["systemUUID"],
+            boot_id=facts["bootID"],
         )
 
     def _worker(self, namespace: str, pod: str) -> PodWorker | None:
@@ -227,6 +248,11 @@ class Kubelet:
 
 def _is_live(pod: KubeObject) -> bool:
     return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def _downward(pod: KubeObject) -> tuple[object, object]:
+    """What a downwardAPI volume may show and that may change while the pod runs."""
+    return pod["metadata"].get("labels"), pod["metadata"].get("annotations")
 
 
 def _waiting_reason(container: Container) -> str:

@@ -1,7 +1,8 @@
 """A memory limit that the kernel holds: one control group for each run of a container.
 
-Chosen once, at the start of the cluster: either a group was handed over and works, or the meter
-polls. Whatever goes wrong later costs one container the kernel's enforcement, never its start.
+Chosen once, at the start of the cluster: either there is a place for groups and it works, or the
+meter polls. Whatever goes wrong later costs one container the kernel's enforcement, never its
+start.
 """
 
 import contextlib
@@ -125,6 +126,15 @@ class MemoryGroups:
         return True
 
 
+def _own_place() -> tuple[Path | None, str]:
+    try:
+        memberships = Path("/proc/self/cgroup").read_text()
+        mounts = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return None, "this machine has no control groups"
+    return cgroups.own_place(memberships, mounts)
+
+
 def choose(
     environment: Mapping[str, str],
     cluster_id: str,
@@ -132,16 +142,23 @@ def choose(
     *,
     make: Callable[[Path], None] = Path.mkdir,
     remove: Callable[[Path], None] = Path.rmdir,
+    own_place: Callable[[], tuple[Path | None, str]] = _own_place,
 ) -> tuple[MemoryGroups | None, str]:
     """The groups, or None, and in words what enforces memory limits and why.
+
+    Below the group that `environment` names; without one, below `own_place`.
 
     `remember` is told of the cluster's group before it is made, so that it is removed even when
     this server is killed in the next instant.
     """
     named = environment.get(cgroups.VARIABLE)
-    if not named:
-        return None, f"{POLLER} ({cgroups.VARIABLE} names no control group)"
-    parent = Path(named)
+    if named:
+        parent = Path(named)
+    else:
+        place, why_not = own_place()
+        if place is None:
+            return None, f"{POLLER} ({why_not}; {cgroups.VARIABLE} names none)"
+        parent = place
     root = cgroups.named_for(parent, cluster_id)
     try:
         version = _version(parent)

@@ -18,6 +18,7 @@ from localcluster.runtime.volumes import MountError
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_RETRY_S: Final = 0.5
 _LONGEST_RETRY_S: Final = 122.0
+_OVERDUE: Final = "Pod was active on the node longer than the specified deadline"
 
 
 class PodWorker:
@@ -40,6 +41,9 @@ class PodWorker:
         self._planned = False
         self._gone = False
         self._has_sandbox = False
+        self._overdue = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._fail: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._end: asyncio.Task[None] | None = None
 
@@ -50,6 +54,10 @@ class PodWorker:
     def start(self) -> None:
         self._life = asyncio.create_task(self._live(), name=f"pod {self.sandbox.name}")
         self._life.add_done_callback(_report)
+        # A number of the manifest's author, not a timer of the kubelet's: never compressed.
+        if limit := self.sandbox.pod["spec"].get("activeDeadlineSeconds"):
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(float(limit), self._exceed_deadline)
 
     def terminate(self, grace_s: float) -> asyncio.Task[None]:
         """Ends the pod with grace and removes its object; a second call may shorten the grace."""
@@ -76,12 +84,21 @@ class PodWorker:
         return self.terminate(self._grace())
 
     def refresh_volumes(self, kind: str, name: str) -> None:
-        self.sandbox.volumes.refresh(kind, name)
+        # Its folders may be gone already, and are not to come back.
+        if not self._gone:
+            self.sandbox.volumes.refresh(kind, name)
+
+    def refresh_downward(self) -> None:
+        """Labels or annotations of the pod have changed."""
+        if not self._gone:
+            self.sandbox.volumes.refresh_downward(self.sandbox.pod)
 
     # From start to end
 
     async def _live(self) -> None:
         self._changed()
+        # What it is like before anything has started is written down as well.
+        await asyncio.sleep(0)
         await self._mount()
         self._has_sandbox = True
         self._changed()
@@ -101,8 +118,9 @@ class PodWorker:
                 for container in self.mains:
                     group.create_task(container.supervise(self._policy))
             # All have ended for good, so the sidecars do too.
-            for container in self.inits:
+            for container in reversed(self.inits):
                 await container.stop(self._grace())
+                await container.ended()
         finally:
             for task in sidecars:
                 task.cancel()
@@ -123,14 +141,33 @@ class PodWorker:
             await asyncio.sleep(max(delay / self._node.compress, 0.1))
             delay = min(2 * delay, _LONGEST_RETRY_S)
 
-    async def _terminate(self, grace_s: float) -> None:
+    def _exceed_deadline(self) -> None:
+        if self._end is None and self._life is not None and not self._life.done():
+            self._fail = asyncio.create_task(self._fail_overdue())
+            self._fail.add_done_callback(_report)
+
+    async def _fail_overdue(self) -> None:
+        self._node.recorder.event(self.sandbox.pod, "Normal", "DeadlineExceeded", _OVERDUE)
+        self._overdue = True
+        self._changed()
+        await self._stop_all(self._grace())
+        self._changed()
+
+    async def _stop_all(self, grace_s: float) -> None:
+        """Ends the containers: the sidecars last, in the reverse order of their start."""
         if self._life is not None:
             self._life.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({self._life})
         await _all(container.stop(grace_s) for container in self.mains)
-        await _all(container.stop(grace_s) for container in self.inits)
+        for container in reversed(self.inits):
+            await container.stop(grace_s)
         await _all(container.ended() for container in self.containers)
+
+    async def _terminate(self, grace_s: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        await self._stop_all(grace_s)
         self._publish()
         remains, self._gone = not self._gone, True
         self.sandbox.close()
@@ -173,7 +210,9 @@ class PodWorker:
         status = pod.setdefault("status", {})
         inits = [container.view for container in self.inits]
         mains = [container.view for container in self.mains]
-        phase = pod_status.phase(inits, mains, self._policy)
+        phase = "Failed" if self._overdue else pod_status.phase(inits, mains, self._policy)
+        if self._overdue:
+            status["reason"], status["message"] = "DeadlineExceeded", _OVERDUE
         address = self._node.block.node_address
         status["phase"] = phase
         status["conditions"] = pod_status.conditions(

@@ -39,8 +39,13 @@ class ContainerView:
         return status
 
 
-def initialized(inits: Sequence[ContainerView]) -> bool:
-    return all(
+def _begun(mains: Sequence[ContainerView]) -> bool:
+    """Once a main container has run, the pod stays initialized, whatever its sidecars do."""
+    return any(not isinstance(view.state, Waiting) or view.last is not None for view in mains)
+
+
+def initialized(inits: Sequence[ContainerView], mains: Sequence[ContainerView]) -> bool:
+    return _begun(mains) or all(
         (isinstance(view.state, Terminated) and view.state.exit_code == 0)
         if view.essential
         else view.started
@@ -53,9 +58,10 @@ def phase(
 ) -> str:
     """Pending, Running, Succeeded or Failed."""
     failed_init = any(
-        isinstance(view.state, Terminated) and view.state.exit_code != 0 for view in inits
+        isinstance(view.state, Terminated) and view.state.exit_code != 0 and view.essential
+        for view in inits
     )
-    if not initialized(inits):
+    if not initialized(inits, mains):
         return "Failed" if failed_init and restart_policy == "Never" else "Pending"
     if any(isinstance(view.state, Waiting) and view.last is None for view in mains):
         return "Pending"
@@ -79,12 +85,14 @@ def conditions(
     sandbox: bool,
 ) -> list[KubeObject]:
     """In the order of a current kubelet. A condition that keeps its status keeps its time."""
+    over = pod_phase in ("Succeeded", "Failed")
     unready = [view.name for view in mains if not view.ready]
     unready += [view.name for view in inits if not view.essential and not view.ready]
     waiting_init = [
         view.name
         for view in inits
-        if not (isinstance(view.state, Terminated) and view.state.exit_code == 0)
+        if not _begun(mains)
+        and not (isinstance(view.state, Terminated) and view.state.exit_code == 0)
         and (view.essential or not view.started)
     ]
     not_initialized = None
@@ -96,6 +104,8 @@ def conditions(
         )
     not_ready = None
     if pod_phase == "Succeeded":
+        # As the kubelet has it: the reason stands beside a status that is True.
+        not_initialized = ("PodCompleted", "")
         not_ready = ("PodCompleted", "")
     elif pod_phase == "Failed":
         not_ready = ("PodFailed", "")
@@ -103,8 +113,8 @@ def conditions(
         shown = " ".join(unready)
         not_ready = ("ContainersNotReady", f"containers with unready status: [{shown}]")
     wanted: list[tuple[str, bool, tuple[str, str] | None]] = [
-        ("PodReadyToStartContainers", sandbox, None),
-        ("Initialized", not_initialized is None, not_initialized),
+        ("PodReadyToStartContainers", sandbox and not over, None),
+        ("Initialized", not waiting_init, not_initialized),
         ("Ready", not_ready is None, not_ready),
         ("ContainersReady", not_ready is None, not_ready),
         ("PodScheduled", True, None),

@@ -1,19 +1,24 @@
 """Liveness, readiness and startup probes: one attempt, and the kubelet's loop around it."""
 
 import asyncio
-import contextlib
-import ssl
+import json
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
-_LONGEST_ANSWER: Final = 64 * 1024
+from localcluster.runtime import grpc_health
+from localcluster.runtime.http_get import http_get
+from localcluster.runtime.refusals import exec_refused
+
 _SHOWN_OUTPUT: Final = 1024
+_MOST_REDIRECTS: Final = 10
 # A kubelet hears of a started container a little later; an earlier probe would only ever fail.
 _FIRST_AFTER_S: Final = 0.5
 
-# argv and a limit in seconds to exit code and output; raises `TimeoutError`.
-Execute = Callable[[Sequence[str], float], Awaitable[tuple[int, str]]]
+# argv and a limit in seconds to exit code and output; raises `TimeoutError` and `OSError`.
+Execute = Callable[[Sequence[str], float | None], Awaitable[tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,12 @@ class Timing:
         )
 
 
+class ProbeError(Exception):
+    """The probe itself could not be made. Its result is thrown away, as the kubelet does."""
+
+
 class Prober:
-    """Attempts probes against one container of one pod."""
+    """Attempts probes and hooks against one container of one pod."""
 
     def __init__(self, pod_ip: str, ports: Mapping[str, int], execute: Execute) -> None:
         self._pod_ip = pod_ip
@@ -46,18 +55,49 @@ class Prober:
         self._execute = execute
 
     async def attempt(self, probe: Mapping[str, Any], timeout_s: float) -> str | None:
-        """None when it succeeded, else what went wrong, in the kubelet's words."""
+        """None when it succeeded, else what went wrong, in the kubelet's words.
+
+        Raises `ProbeError`.
+        """
         if http := probe.get("httpGet"):
             return await self._http(http, timeout_s)
         if tcp := probe.get("tcpSocket"):
             return await self._tcp(tcp, timeout_s)
-        if command := probe.get("exec"):
-            return await self._exec(command.get("command") or (), timeout_s)
-        return "this kind of probe is not supported by localcluster"
+        if grpc := probe.get("grpc"):
+            port, service = self._port(grpc["port"]), grpc.get("service") or ""
+            return await grpc_health.check(self._pod_ip, port, service, timeout_s)
+        return await self._exec((probe.get("exec") or {}).get("command") or (), timeout_s)
+
+    async def run_hook(self, command: Sequence[str]) -> str | None:
+        """A hook's command, for as long as it takes; what went wrong, if anything."""
+        try:
+            code, output = await self._execute(command, None)
+        except OSError as error:
+            return _exec_error(command, error)
+        if code == 0:
+            return None
+        return f"command '{' '.join(command)}' exited with {code}: , message: {_quoted(output)}"
+
+    async def request(self, http: Mapping[str, Any]) -> str | None:
+        """A hook's request: any answer will do."""
+        try:
+            port = self._port(http.get("port") or 80)
+        except ProbeError as error:
+            return str(error)
+        url = _url(http, http.get("host") or self._pod_ip, port)
+        try:
+            await http_get(url, http.get("httpHeaders") or (), "kube-lifecycle/1.37")
+        except OSError as error:
+            return _http_error(url, error)
+        except ValueError:
+            return f'Get "{url}": EOF'
+        return None
 
     def _port(self, port: int | str) -> int:
         if isinstance(port, str) and not port.isdecimal():
-            return self._ports.get(port, 0)
+            if port not in self._ports:
+                raise ProbeError(f'strconv.Atoi: parsing "{port}": invalid syntax')
+            return self._ports[port]
         return int(port)
 
     async def _tcp(self, tcp: Mapping[str, Any], timeout_s: float) -> str | None:
@@ -73,28 +113,35 @@ class Prober:
         return None
 
     async def _http(self, http: Mapping[str, Any], timeout_s: float) -> str | None:
-        host, port = http.get("host") or self._pod_ip, self._port(http["port"])
-        scheme = (http.get("scheme") or "HTTP").lower()
-        path = "/" + (http.get("path") or "/").lstrip("/")
-        url = f"{scheme}://{host}:{port}{path}"
+        first = url = _url(http, http.get("host") or self._pod_ip, self._port(http["port"]))
         try:
             async with asyncio.timeout(timeout_s):
-                code = await _status_of(host, port, path, http, secure=scheme == "https")
+                for _ in range(_MOST_REDIRECTS):
+                    code, location = await http_get(
+                        url, http.get("httpHeaders") or (), "kube-probe/1.37"
+                    )
+                    target = urljoin(url, location) if 300 <= code < 400 and location else ""
+                    # Another host's answer would say nothing about this container.
+                    if not target or urlsplit(target).hostname != urlsplit(first).hostname:
+                        good = 200 <= code < 400
+                        return None if good else f"HTTP probe failed with statuscode: {code}"
+                    url = target
         except TimeoutError:
-            return f'Get "{url}": context deadline exceeded'
+            waited = "(Client.Timeout exceeded while awaiting headers)"
+            return f'Get "{url}": context deadline exceeded {waited}'
         except OSError as error:
-            return f'Get "{url}": dial tcp {host}:{port}: connect: {_reason(error)}'
+            return _http_error(url, error)
         except ValueError:
             return f'Get "{url}": EOF'
-        return None if 200 <= code < 400 else f"HTTP probe failed with statuscode: {code}"
+        return f'Get "{url}": stopped after {_MOST_REDIRECTS} redirects'
 
     async def _exec(self, command: Sequence[str], timeout_s: float) -> str | None:
         try:
             code, output = await self._execute(command, timeout_s)
         except TimeoutError:
-            return f"command timed out: {command!r} timed out after {timeout_s:g}s"
+            return f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s'
         except OSError as error:
-            return f"cannot execute {command[0] if command else '(nothing)'}: {_reason(error)}"
+            raise ProbeError(_exec_error(command, error)) from error
         return None if code == 0 else output[:_SHOWN_OUTPUT]
 
 
@@ -112,44 +159,42 @@ async def watch(
     due = loop.time()
     good = bad = 0
     while True:
-        problem = await prober.attempt(probe, timing.timeout_s)
-        if problem is None:
-            good, bad = good + 1, 0
-            if good >= timing.successes:
-                on_result(True)
+        try:
+            problem = await prober.attempt(probe, timing.timeout_s)
+        except ProbeError as error:
+            on_failure(f"errored and resulted in unknown state: {error}")
         else:
-            good, bad = 0, bad + 1
-            on_failure(problem)
-            if bad >= timing.failures:
-                on_result(False)
+            if problem is None:
+                good, bad = good + 1, 0
+                if good >= timing.successes:
+                    on_result(True)
+            else:
+                good, bad = 0, bad + 1
+                on_failure(f"failed: {problem}")
+                if bad >= timing.failures:
+                    on_result(False)
         due = max(due + timing.period_s, loop.time())
         await asyncio.sleep(due - loop.time())
 
 
-async def _status_of(
-    host: str, port: int, path: str, http: Mapping[str, Any], *, secure: bool
-) -> int:
-    context: ssl.SSLContext | None = None
-    if secure:
-        # As the kubelet does: a probe does not check the certificate.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=_LONGEST_ANSWER)
-    try:
-        headers = {"Host": f"{host}:{port}", "User-Agent": "kube-probe/1.37", "Accept": "*/*"}
-        headers |= {each["name"]: each["value"] for each in http.get("httpHeaders") or ()}
-        lines = [f"GET {path} HTTP/1.1", *(f"{key}: {value}" for key, value in headers.items())]
-        writer.write(("\r\n".join([*lines, "Connection: close", "", ""])).encode())
-        status = await reader.readline()
-        # The rest is read so that the server does not log a connection reset for every probe.
-        with contextlib.suppress(OSError):
-            await reader.read(_LONGEST_ANSWER)
-        return int(status.split(maxsplit=2)[1])
-    except IndexError:
-        raise ValueError("no status line") from None
-    finally:
-        writer.close()
+def _url(http: Mapping[str, Any], host: str, port: int) -> str:
+    scheme = (http.get("scheme") or "HTTP").lower()
+    return f"{scheme}://{host}:{port}/{(http.get('path') or '/').lstrip('/')}"
+
+
+def _http_error(url: str, error: OSError) -> str:
+    where = urlsplit(url)
+    return f'Get "{url}": dial tcp {where.hostname}:{where.port}: connect: {_reason(error)}'
+
+
+def _exec_error(command: Sequence[str], error: OSError) -> str:
+    program = command[0] if command else ""
+    refused = exec_refused(program, error, secrets.token_hex(32))
+    return f"rpc error: code = Unknown desc = {refused}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _reason(error: OSError) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from localcluster import open_files
 from localcluster.journal import Journal
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -111,9 +112,10 @@ def spawn(
 
     `terminal` makes its stdin the controlling terminal; `become` runs in the child before the
     program and may drop privileges; `enter` runs there before that. Raises `OSError` when the
-    program cannot be executed.
+    program cannot be executed or the journal cannot be written.
     """
     parent = os.getpid()
+    open_files.check_room(max(streams.stdin, streams.stdout, streams.stderr), argv[0])
 
     def prepare() -> None:
         if enter is not None:
@@ -138,5 +140,11 @@ def spawn(
         start_new_session=True,
         preexec_fn=prepare,  # noqa: PLW1509 - this process has no threads; see the module's docstring
     )
-    journal.started(popen.pid, role)
+    try:
+        journal.started(popen.pid, role)
+    except OSError:
+        # A process that is not in the journal might outlive a killed server.
+        popen.kill()
+        popen.wait()
+        raise
     return Child(popen)

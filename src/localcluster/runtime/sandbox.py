@@ -13,6 +13,7 @@ from localcluster.journal import ID_VARIABLE
 from localcluster.network.names import Destination, rewrite
 from localcluster.objects import KubeObject
 from localcluster.runtime import environment
+from localcluster.runtime.last_words import LastWords
 from localcluster.runtime.node import Node
 from localcluster.runtime.paths import relocate
 from localcluster.runtime.volumes import Volumes
@@ -43,6 +44,15 @@ class Sandbox:
             rewrite=self.address_names,
         )
 
+    @property
+    def shown(self) -> str:
+        """As the kubelet prints a pod."""
+        return f"{self.name}_{self.namespace}({self.uid})"
+
+    def container_folder(self, name: str) -> Path:
+        folder: Path = self.folder / "containers" / name
+        return folder
+
     def prepare(self) -> None:
         """Makes the pod's folders; raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,6 +77,8 @@ class Sandbox:
     ) -> Surroundings:
         """Raises `environment.ConfigError` when a ConfigMap, Secret or key is missing."""
         mounts = self.volumes.mounts(container)
+        words = LastWords(container, self.container_folder(container["name"]))
+        mounts[words.path] = words.file
         base = {**self._base_env(), **image_env}
         # The status of the object may be older than the address.
         pod = {**self.pod, "status": self._addressed_status()}

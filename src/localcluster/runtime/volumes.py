@@ -1,12 +1,18 @@
 """A pod's volumes as folders below the pod's own, and where each container finds them."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from localcluster.objects import KubeObject
-from localcluster.runtime.environment import ConfigError, bytes_of, field
+from localcluster.runtime.environment import ConfigError, bytes_of, field, resource
+
+_MISSING_KEY: Final = {
+    "configmap": "configmap references non-existent config key",
+    "secret": "references non-existent secret key",
+}
 
 # kind ("configmap" or "secret") and name to the object; None when there is none.
 FindObject = Callable[[str, str], KubeObject | None]
@@ -39,6 +45,9 @@ class Volumes:
         self._find = find
         self._rewrite = rewrite
         self._places: dict[str, Path] = {}
+        self._empty = {
+            volume["name"] for volume in pod["spec"].get("volumes") or () if "emptyDir" in volume
+        }
 
     def mount(self) -> None:
         """Makes every folder with its files; raises `MountError` or `OSError`."""
@@ -53,15 +62,45 @@ class Volumes:
                 with contextlib.suppress(MountError, OSError):
                     self._place(volume)
 
+    def refresh_downward(self, pod: KubeObject) -> None:
+        """The pod's own labels or annotations have changed."""
+        self._pod = pod
+        for volume in pod["spec"].get("volumes") or ():
+            parts = [volume, *((volume.get("projected") or {}).get("sources") or ())]
+            if any("downwardAPI" in part for part in parts):
+                with contextlib.suppress(MountError, OSError):
+                    self._place(volume)
+
     def mounts(self, container: Mapping[str, Any]) -> dict[str, Path]:
-        """Each mountPath of the container and the folder or file that it stands for."""
+        """Each mountPath of the container and the folder or file that it stands for.
+
+        Called for every run: a `subPath` of a ConfigMap or the like is what it is at that moment,
+        as on a real node, where its later changes do not reach a running container either.
+        """
         found: dict[str, Path] = {}
         for mount in container.get("volumeMounts") or ():
             place = self._places.get(mount["name"])
             if place is not None:
-                sub = mount.get("subPath") or ""
-                found[mount["mountPath"].rstrip("/") or "/"] = place / sub if sub else place
+                if sub := (mount.get("subPath") or "").strip("/"):
+                    place = self._sub_path(container["name"], mount["name"], place, sub)
+                found[mount["mountPath"].rstrip("/") or "/"] = place
         return found
+
+    def _sub_path(self, container: str, volume: str, place: Path, sub: str) -> Path:
+        if ".." in Path(sub).parts:
+            raise ConfigError(f"subPath {sub} must not contain '..'")
+        inner = place / sub
+        if not inner.exists():
+            inner.mkdir(parents=True)
+        if place != self._folder / volume or volume in self._empty:
+            return inner
+        copy = self._folder.parent / "subpaths" / container / volume / sub
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if inner.is_dir():
+            shutil.copytree(inner, copy, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(inner, copy)
+        return copy
 
     def _place(self, volume: Mapping[str, Any]) -> Path:
         name: str = volume["name"]
@@ -126,12 +165,15 @@ class Volumes:
             if item["key"] in files:
                 chosen[item["path"]] = files[item["key"]]
             elif not source.get("optional"):
-                raise ConfigError(f"references non-existent config key: {item['key']}")
+                raise ConfigError(f"{_MISSING_KEY[kind]}: {item['key']}")
         return chosen
 
     def _downward(self, source: Mapping[str, Any]) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
         for item in source.get("items") or ():
+            if reference := item.get("resourceFieldRef"):
+                files[item["path"]] = resource(reference, {}, self._pod).encode()
+                continue
             path = item.get("fieldRef", {}).get("fieldPath", "")
             if path in ("metadata.labels", "metadata.annotations"):
                 values = self._pod["metadata"].get(path.partition(".")[2]) or {}

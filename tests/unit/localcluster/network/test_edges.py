@@ -581,3 +581,80 @@ def test_nothing_is_left_of_a_hundred_policies_put_and_lifted() -> None:
                 assert await line.says() == b"hello"
 
     _with_net(test)
+
+
+_MANY = 24
+_LET_THROUGH = {
+    "podSelector": {"matchLabels": {"app": "caller"}},
+    "policyTypes": ["Egress"],
+    "egress": [{}],
+}
+
+
+async def _round_trips(lines: list[Line]) -> list[float]:
+    """Of all lines at the same time, the slowest last."""
+    loop = asyncio.get_running_loop()
+
+    async def one(line: Line) -> float:
+        before = loop.time()
+        assert await line.says(b"ping") == b"ping"
+        return loop.time() - before
+
+    return sorted(await asyncio.gather(*(one(line) for line in lines)))
+
+
+@pytest.mark.parametrize("on", ["service", "policy"])
+@pytest.mark.parametrize("ends", ["annotation", "object"])
+@pytest.mark.parametrize("fault", ["latency", "black_hole", "reset"])
+def test_a_fault_ends_for_many_connections_at_once(on: str, ends: str, fault: str) -> None:
+    asked_s = 0.15
+    value = {"latency": f"{asked_s * 1000:g}ms", "black_hole": "true", "reset": "1.0"}[fault]
+
+    def end(net: Net) -> None:
+        if ends == "object":
+            resource = kinds.SERVICES if on == "service" else kinds.NETWORK_POLICIES
+            name = "web" if on == "service" else "policy"
+            net.registry.delete(resource, "default", name)
+            return
+
+        def change(obj: KubeObject) -> None:
+            obj["metadata"]["annotations"] = {}
+
+        if on == "service":
+            net.registry.modify(kinds.SERVICES, "default", "web", change)
+        else:
+            net.registry.modify(kinds.NETWORK_POLICIES, "default", "policy", change)
+
+    async def test(net: Net) -> None:
+        edge = _caller(net)
+        async with _echo() as port, contextlib.AsyncExitStack() as stack:
+            net.pod("web-1", "web")
+            net.service(("web-1", port))
+            lines = [await stack.enter_async_context(_line(edge)) for _ in range(_MANY)]
+            plain = await _round_trips(lines)
+            if on == "service":
+                net.annotate(**{fault: value})
+            else:
+                net.policy(_LET_THROUGH, **{fault: value})
+            if fault == "latency":
+                slow = await _round_trips(lines)
+                # Never less than was asked for; what is more is this machine, seen before as well.
+                assert slow[0] >= asked_s
+                assert slow[_MANY // 2] <= asked_s + plain[-1] + 0.1, (plain, slow)
+            elif fault == "black_hole":
+                await asyncio.gather(*(line.hears_nothing(b"ping") for line in lines))
+            else:
+                with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                    async with _line(edge) as fresh:
+                        await fresh.says()
+            end(net)
+            if fault == "black_hole":
+                # What was sent into it arrives, once.
+                await asyncio.gather(*(line.hears(b"ping") for line in lines))
+            after = await _round_trips(lines)
+            assert after[_MANY // 2] < asked_s
+            if not (on == "service" and ends == "object"):
+                async with _line(edge) as fresh:
+                    assert await fresh.says() == b"hello"
+
+    _with_net(test)

@@ -3,9 +3,6 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,143 +10,13 @@ import pytest
 
 from localcluster import kinds
 from localcluster.cgroups import VARIABLE
-from localcluster.controllers.events import EventRecorder
-from localcluster.images.catalogue import Catalogue
-from localcluster.images.command import CommandImage
-from localcluster.journal import Journal, living, read
-from localcluster.network.addresses import take_block
-from localcluster.network.services import ServiceNetwork
+from localcluster.journal import living, read
 from localcluster.objects import ApiError
-from localcluster.registry import MemoryRegistry
-from localcluster.runtime.kubelet import Kubelet
 from localcluster.runtime.memory_groups import MemoryGroups, choose
-from localcluster.runtime.meter import Meter
-from localcluster.runtime.node import NODE_NAME, Node
-
-COMPRESS = 100.0
-WITHIN_S = 8.0
-
-
-@dataclass
-class Home:
-    registry: MemoryRegistry
-    kubelet: Kubelet
-    folder: Path
-
-    def run(self, code: str, *, name: str = "p", **pod: Any) -> None:
-        """A pod whose one container runs this Python."""
-        container = {"name": "app", "image": "py", "args": [code], **pod.pop("container", {})}
-        self.registry.create(
-            kinds.PODS,
-            {
-                "metadata": {"name": name, "namespace": "default"},
-                "spec": {"nodeName": NODE_NAME, "containers": [container], **pod},
-            },
-        )
-
-    def pod(self, name: str = "p") -> Any:
-        return self.registry.get(kinds.PODS, "default", name)
-
-    def status(self, name: str = "p") -> Any:
-        statuses = self.pod(name).get("status", {}).get("containerStatuses")
-        return statuses[0] if statuses else {"state": {}, "lastState": {}, "restartCount": 0}
-
-    def events(self, reason: str) -> list[str]:
-        found = self.registry.list(kinds.EVENTS, "default")
-        return [event["message"] for event in found if event["reason"] == reason]
-
-    async def until(self, check: Callable[[], Any], what: str) -> Any:
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                while not (found := check()):  # noqa: ASYNC110 - any change may be the one
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            seen = self.registry.list(kinds.PODS, "default")
-            raise AssertionError(f"{what}; pods: {[each['status'] for each in seen]}") from None
-        return found
-
-    async def log(self, *, previous: bool = False) -> str:
-        chunks = self.kubelet.logs(
-            "default",
-            "p",
-            None,
-            previous=previous,
-            follow=False,
-            tail_lines=None,
-            since_s=None,
-            timestamps=False,
-            limit_bytes=None,
-        )
-        return b"".join([chunk async for chunk in chunks]).decode()
-
-    async def until_log(self, text: str) -> None:
-        async with asyncio.timeout(WITHIN_S):
-            while await self.log() != text:  # noqa: ASYNC110 - the log is what is tested
-                await asyncio.sleep(0.01)
-
-    async def execute(self, *argv: str, tty: bool = False, text: bytes | None = None) -> Any:
-        session = await self.kubelet.exec(
-            "default", "p", None, argv, stdin=text is not None or tty, tty=tty
-        )
-        if text is not None:
-            session.write_stdin(text)
-            session.close_stdin()
-        out = [item async for item in session.output()]
-        return await session.wait(), out
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Callable[[Callable[[Home], Awaitable[None]]], None]:
-    """Runs a test in a node, and checks that nothing of it is left."""
-
-    def run(
-        test: Callable[[Home], Awaitable[None]], memory_groups: MemoryGroups | None = None
-    ) -> None:
-        async def main() -> None:
-            loop = asyncio.get_running_loop()
-            block = take_block()
-            registry = MemoryRegistry(lambda: datetime.now(UTC))
-            recorder = EventRecorder(registry, loop, NODE_NAME)
-            network = ServiceNetwork(registry, block, lambda *_: None)
-            journal = Journal(tmp_path / "journal", "unit-test")
-            kubelet = Kubelet(
-                Node(
-                    registry=registry,
-                    recorder=recorder,
-                    journal=journal,
-                    catalogue=Catalogue(
-                        [CommandImage(name="py", tag=None, command=("{python}", "-I", "-S", "-c"))]
-                    ),
-                    network=network,
-                    block=block,
-                    meter=Meter(),
-                    cluster_id="unit-test",
-                    token="t",
-                    pods_folder=tmp_path / "pods",
-                    volumes_folder=tmp_path / "volumes",
-                    compress=COMPRESS,
-                    memory_groups=memory_groups,
-                )
-            )
-            network.start()
-            kubelet.start()
-            try:
-                await test(Home(registry, kubelet, tmp_path))
-            finally:
-                await kubelet.stop()
-                await network.close()
-                block.close()
-                journal.close()
-            assert living(read(tmp_path / "journal")[1]) == []
-            assert not list((tmp_path / "pods").glob("*"))
-
-        asyncio.run(main())
-
-    return run
 
 
 def test_a_pod_runs_and_says_so(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run("import time; print('hello', flush=True); time.sleep(60)")
         await node.until(lambda: node.status().get("ready"), "ready")
         status = node.pod()["status"]
@@ -172,7 +39,7 @@ def test_a_pod_runs_and_says_so(home: Any) -> None:
 
 
 def test_a_crashing_container_backs_off_as_the_kubelet_does(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         seen: list[str] = []
         node.registry.subscribe(kinds.PODS, lambda event: seen.append(_state(event.object)))
         node.run("import os, sys; print('run', os.environ['N']); sys.exit(3)", container=_NUMBERED)
@@ -206,7 +73,7 @@ def _state(pod: Any) -> str:
 
 
 def test_a_finished_pod_succeeds_or_fails(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run("pass", name="good", restartPolicy="Never")
         node.run("raise SystemExit(2)", name="bad", restartPolicy="Never")
         await node.until(lambda: node.pod("good")["status"]["phase"] == "Succeeded", "success")
@@ -218,7 +85,7 @@ def test_a_finished_pod_succeeds_or_fails(home: Any) -> None:
 
 
 def test_sigterm_comes_first_and_sigkill_after_the_grace_period(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         polite = (
             "import signal, sys, time\n"
             "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
@@ -232,14 +99,14 @@ def test_sigterm_comes_first_and_sigkill_after_the_grace_period(home: Any) -> No
         node.registry.delete(kinds.PODS, "default", "p")
         gone = lambda: node.registry.find(kinds.PODS, "default", "p") is None  # noqa: E731
         await node.until(gone, "gone")
-        assert loop.time() - began >= 20 / COMPRESS
+        assert loop.time() - began >= 20 / node.compress
         assert node.events("Killing") == ["Stopping container app"]
 
     home(test)
 
 
 def test_deleting_by_force_ends_the_process_at_once(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
         await node.until(lambda: node.status().get("ready"), "ready")
         node.registry.delete(kinds.PODS, "default", "p", grace_period_s=0)
@@ -249,7 +116,7 @@ def test_deleting_by_force_ends_the_process_at_once(home: Any) -> None:
 
 
 def test_a_failing_liveness_probe_restarts_the_container(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
         node.run("import time; time.sleep(60)", container={"livenessProbe": probe})
         await node.until(lambda: node.status()["restartCount"] >= 1, "a restart")
@@ -262,7 +129,7 @@ def test_a_failing_liveness_probe_restarts_the_container(home: Any) -> None:
 
 
 def test_readiness_follows_its_probe_and_waits_for_the_startup_probe(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         check = {"exec": {"command": ["test", "-e", "../../tmp/ok"]}, "periodSeconds": 1}
         tcp = {"tcpSocket": {"port": 1}, "periodSeconds": 1, "failureThreshold": 100}
         node.run("import time; time.sleep(60)", container={"startupProbe": tcp})
@@ -282,7 +149,7 @@ def test_readiness_follows_its_probe_and_waits_for_the_startup_probe(home: Any) 
 
 
 def test_too_much_memory_is_a_kill_with_code_137(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         limits = {"resources": {"limits": {"memory": "40Mi"}}}
         greedy = "import time\na = []\nwhile True: a.append(bytearray(2 << 20)); time.sleep(0.02)"
         node.run(greedy, container=limits, restartPolicy="Never")
@@ -312,7 +179,7 @@ def _groups(folder: Path) -> MemoryGroups:
 def test_a_control_group_that_does_not_take_the_process_leaves_it_to_the_poller(
     home: Any, tmp_path: Path
 ) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         limits = {"resources": {"limits": {"memory": "40Mi"}}}
         greedy = "import time\na = []\nwhile True: a.append(bytearray(2 << 20)); time.sleep(0.02)"
         node.run(greedy, container=limits, restartPolicy="Never")
@@ -327,7 +194,7 @@ def test_a_control_group_that_does_not_take_the_process_leaves_it_to_the_poller(
 def test_a_kill_that_the_kernel_counted_is_told_as_its_own(home: Any, tmp_path: Path) -> None:
     groups = _groups(tmp_path)
 
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         limits = {"resources": {"limits": {"memory": "400Mi"}}}
         code = (
             "import glob, os\n"
@@ -360,7 +227,7 @@ def test_a_control_group_that_cannot_be_made_does_not_keep_a_pod_from_starting(
 
     groups._make = refuse
 
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         limits = {"resources": {"limits": {"memory": "400Mi"}}}
         node.run("print('here')", container=limits, restartPolicy="Never")
         await node.until(lambda: node.pod()["status"]["phase"] == "Succeeded", "run")
@@ -369,7 +236,7 @@ def test_a_control_group_that_cannot_be_made_does_not_keep_a_pod_from_starting(
 
 
 def test_an_unknown_image_is_pulled_for_ever(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         seen: list[str] = []
         node.registry.subscribe(kinds.PODS, lambda event: seen.append(_state(event.object)))
         node.run("", container={"image": "no/such:1"})
@@ -385,7 +252,7 @@ def test_an_unknown_image_is_pulled_for_ever(home: Any) -> None:
 
 
 def test_a_missing_config_map_holds_the_container_until_it_is_there(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         source = {"envFrom": [{"configMapRef": {"name": "late"}}]}
         node.run(
             "import os, time; print(os.environ['X'], flush=True); time.sleep(60)", container=source
@@ -401,7 +268,7 @@ def test_a_missing_config_map_holds_the_container_until_it_is_there(home: Any) -
 
 
 def test_a_missing_volume_is_tried_again(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run(
             "import time; time.sleep(60)",
             volumes=[{"name": "v", "configMap": {"name": "late"}}],
@@ -415,7 +282,7 @@ def test_a_missing_volume_is_tried_again(home: Any) -> None:
 
 
 def test_init_containers_run_first_and_again_when_they_fail(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         flag = "import os, sys; p = os.environ['HOME'] + '/again'\n"
         code = flag + "if os.path.exists(p): sys.exit(0)\nopen(p, 'w').close(); sys.exit(1)"
         init = {"name": "init", "image": "py", "args": [code]}
@@ -429,7 +296,7 @@ def test_init_containers_run_first_and_again_when_they_fail(home: Any) -> None:
 
 
 def test_a_program_that_is_not_there_is_a_start_error(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run("", container={"command": ["/no/such/command"]}, restartPolicy="Never")
         await node.until(lambda: node.pod()["status"]["phase"] == "Failed", "failed")
         end = node.status()["state"]["terminated"]
@@ -440,7 +307,7 @@ def test_a_program_that_is_not_there_is_a_start_error(home: Any) -> None:
 
 
 def test_commands_run_inside_with_pipes_and_with_a_terminal(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run("import time; time.sleep(60)")
         await node.until(lambda: node.status().get("ready"), "ready")
         code, out = await node.execute("sh", "-c", "echo out; echo err >&2; exit 5")
@@ -458,7 +325,7 @@ def test_commands_run_inside_with_pipes_and_with_a_terminal(home: Any) -> None:
 
 
 def test_a_pod_that_has_ended_takes_no_commands(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         node.run("pass", restartPolicy="Never")
         await node.until(lambda: node.pod()["status"]["phase"] == "Succeeded", "success")
         with pytest.raises(ApiError, match=r'container not found \("app"\)'):
@@ -468,7 +335,7 @@ def test_a_pod_that_has_ended_takes_no_commands(home: Any) -> None:
 
 
 def test_usage_is_measured_and_cpu_only_grows(home: Any) -> None:
-    async def test(node: Home) -> None:
+    async def test(node: Any) -> None:
         limit = {"resources": {"limits": {"memory": "400Mi"}}}
         node.run("while True: pass", container=limit)
         await node.until(lambda: node.status().get("ready"), "ready")

@@ -72,10 +72,22 @@ def test_a_group_that_was_handed_over_is_used(tmp_path: Path, files: tuple[str, 
 
 def test_without_a_name_the_poller_enforces_and_nothing_is_touched() -> None:
     told: list[Path] = []
-    groups, said = choose({}, "one", told.append)
+    groups, said = choose({}, "one", told.append, own_place=lambda: (None, "it is another's"))
     assert groups is None
-    assert said == "enforced by poller (LOCALCLUSTER_CGROUP names no control group)"
+    assert said == "enforced by poller (it is another's; LOCALCLUSTER_CGROUP names none)"
     assert told == []
+
+
+def test_without_a_name_the_root_is_used_by_a_process_that_nobody_put_elsewhere(
+    tmp_path: Path,
+) -> None:
+    make(V1)(tmp_path / "memory")
+    place = tmp_path / "memory"
+    groups, said = choose(
+        {}, "one", lambda _path: None, make=make(V1), remove=remove, own_place=lambda: (place, "")
+    )
+    assert groups is not None
+    assert said == f"enforced by cgroup ({place}/localcluster-one)"
 
 
 def test_a_folder_that_is_no_control_group_leaves_it_to_the_poller(tmp_path: Path) -> None:

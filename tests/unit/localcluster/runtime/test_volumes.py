@@ -37,7 +37,9 @@ def _volumes(tmp_path: Path, objects: Any, *volumes: Any) -> Volumes:
 
 def _mount(volumes: Volumes, name: str, **more: Any) -> Path:
     volumes.mount()
-    return volumes.mounts({"volumeMounts": [{"name": name, "mountPath": "/m", **more}]})["/m"]
+    return volumes.mounts(
+        {"name": "c", "volumeMounts": [{"name": name, "mountPath": "/m", **more}]}
+    )["/m"]
 
 
 def test_a_config_map_is_a_folder_of_files_with_addresses_for_names(
@@ -107,7 +109,7 @@ def test_a_claim_is_the_same_folder_for_every_pod(tmp_path: Path, objects: Any) 
         ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
         (
             {"configMap": {"name": "conf", "items": [{"key": "no", "path": "x"}]}},
-            "references non-existent config key: no",
+            "configmap references non-existent config key: no",
         ),
         ({"nfs": {}}, "volumes of type nfs are not supported here"),
     ],
