@@ -5,16 +5,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from transcript import Cluster, Scenario, write_golden  # noqa: E402 - the folder is no package
+from clients import find_kubectls  # noqa: E402 - the folder is no package
+from golden import recorded_releases  # noqa: E402 - the folder is no package
+from players import Transcripts  # noqa: E402 - the folder is no package
+from transcript import Cluster  # noqa: E402 - the folder is no package
 
 REALKUBE = Path(os.environ.get("REALKUBE", HERE.parents[2] / "shared" / "realkube"))
 IMAGES = (
@@ -51,11 +53,11 @@ def cluster(
     chosen = _chosen(request.config)
     scratch = tmp_path_factory.mktemp("conformance")
     if not chosen:
-        with_local = _local(scratch)
+        with_local = local_cluster(scratch)
     elif chosen == "realkube":
         with_local = _real(scratch)
     else:
-        with_local = iter([Cluster(Path(chosen).absolute(), scratch, is_ours=False)])
+        with_local = iter([Cluster(Path(chosen).absolute(), scratch, False, find_kubectls()[0])])
     yield from with_local
 
 
@@ -65,7 +67,7 @@ def local(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     if cluster.is_ours:
         yield cluster
     else:
-        yield from _local(tmp_path_factory.mktemp("beside"))
+        yield from local_cluster(tmp_path_factory.mktemp("beside"))
 
 
 def _chosen(config: pytest.Config) -> str:
@@ -74,62 +76,69 @@ def _chosen(config: pytest.Config) -> str:
     )
 
 
-def _local(scratch: Path) -> Iterator[Cluster]:
+def local_cluster(
+    scratch: Path, images: Path = HERE / "images.yaml", *more: str
+) -> Iterator[Cluster]:
+    """A new embedded one, for as long as the caller iterates."""
     state = scratch / "state"
     command = [sys.executable, "-m", "localcluster"]
-    up = [*command, "up", "--state", str(state), "--images", str(HERE / "images.yaml")]
+    up = [*command, "up", "--state", str(state), "--images", str(images), *more]
     done = subprocess.run(up, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     try:
-        yield Cluster(Path(done.stdout.strip()), scratch, is_ours=True)
+        yield Cluster(Path(done.stdout.strip()), scratch, True, find_kubectls()[0])
     finally:
         subprocess.run([*command, "down", "--state", str(state)], check=True)
 
 
 def _real(scratch: Path) -> Iterator[Cluster]:
+    """That of `$REALKUBE`; taken down afterwards unless it was up before."""
     if not (REALKUBE / "up.sh").exists():
         pytest.skip(f"no real cluster in {REALKUBE}: set REALKUBE")
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
         pytest.skip("the real cluster needs root on Debian")
-    done = subprocess.run([REALKUBE / "up.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    client = find_kubectls()[0]
+    told = scratch / "up.txt"
+    # To a file and not through a pipe, which what is started might hold open.
+    with told.open("w") as log:
+        done = subprocess.run(
+            [REALKUBE / "up.sh"], stdout=subprocess.PIPE, stderr=log, text=True, check=False
+        )
+    assert done.returncode == 0, told.read_text()
     try:
         for image in IMAGES:
-            folder = scratch / "image"
-            folder.mkdir(exist_ok=True)
-            (folder / "Dockerfile").write_text(
-                # The label keeps the images apart: alike, they would have one id and name.
-                f"FROM realkube/debian-python:local\nLABEL image={image}\n"
-            )
-            subprocess.run([REALKUBE / "image.sh", "--add", image, folder], check=True)
-            shutil.rmtree(folder)
-        yield Cluster(Path(done.stdout.strip()), scratch, is_ours=False)
+            _make_image(image, scratch / "image")
+        yield Cluster(Path(done.stdout.strip()), scratch, False, client)
     finally:
-        subprocess.run([REALKUBE / "down.sh"], check=True)
+        if "already up" not in told.read_text():
+            subprocess.run([REALKUBE / "down.sh"], check=True)
 
 
-@dataclass
-class Transcripts:
-    """Each scenario is played once a session; its commands are tests of their own."""
-
-    cluster: Cluster
-    update: bool
-    played: dict[str, list[dict[str, Any]] | BaseException] = field(default_factory=dict)
-
-    def of(self, scenario: Scenario) -> list[dict[str, Any]]:
-        if scenario.name not in self.played:
-            try:
-                records = self.cluster.play(scenario)
-            except (AssertionError, subprocess.TimeoutExpired) as error:
-                self.played[scenario.name] = error
-            else:
-                self.played[scenario.name] = records
-                if self.update:
-                    write_golden(scenario.name, records)
-        played = self.played[scenario.name]
-        assert not isinstance(played, BaseException), f"{scenario.name} broke off: {played}"
-        return played
+def _make_image(image: str, folder: Path) -> None:
+    known = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
+    if subprocess.run(known, capture_output=True, check=False).returncode == 0:
+        return
+    folder.mkdir()
+    # The label keeps the images apart: alike, they would have one id and name.
+    (folder / "Dockerfile").write_text(f"FROM realkube/debian-python:local\nLABEL image={image}\n")
+    subprocess.run([REALKUBE / "image.sh", "--add", image, folder], check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def transcripts(cluster: Cluster, request: pytest.FixtureRequest) -> Transcripts:
-    return Transcripts(cluster, request.config.getoption("--update-golden", default=False))
+def transcripts(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Transcripts]:
+    """Of the scenarios whose tests were chosen."""
+    update = request.config.getoption("--update-golden", default=False)
+    wanted = {
+        (params["client"].release, params["scenario"].name): (params["client"], params["scenario"])
+        for item in request.session.items
+        if "scenario" in (params := getattr(item, "callspec", _NONE).params)
+        and (update or params["client"].release in recorded_releases())
+    }
+    played = Transcripts(cluster, list(wanted.values()), update=update)
+    yield played
+    played.close()
+
+
+class _NONE:
+    params: ClassVar[dict[str, Any]] = {}

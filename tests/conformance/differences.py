@@ -32,7 +32,9 @@ def _fits(pattern: str, text: str) -> bool:
 
 def load_differences() -> list[Difference]:
     rows = []
-    for line in DOCUMENT.read_text().splitlines():
+    # The page has tables of other things too.
+    commands = DOCUMENT.read_text().split("\n## Commands\n")[1].split("\n## ")[0]
+    for line in commands.splitlines():
         if not line.startswith("| `"):
             continue
         case, real, here, why = (cell.strip() for cell in line.strip()[1:-1].split("|"))

@@ -15,10 +15,21 @@ PATHS = {
     "deployment": f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments",
     "service": f"/api/v1/namespaces/{NAMESPACE}/services",
     "configmap": f"/api/v1/namespaces/{NAMESPACE}/configmaps",
+    "statefulset": f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets",
+    "pod": f"/api/v1/namespaces/{NAMESPACE}/pods",
+    "secret": f"/api/v1/namespaces/{NAMESPACE}/secrets",
+    "networkpolicy": f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies",
+    "namespace": "/api/v1/namespaces",
 }
 _META = {"labels": {"app": "it", "tier": "a"}, "annotations": {"note": "x"}}
 # Fields that a Service has since 1.21 and later.
-_NEWER = ("internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy")
+_NEWER = (
+    "internalTrafficPolicy",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "persistentVolumeClaimRetentionPolicy",
+)
+_NAME_LABEL = "kubernetes.io/metadata.name"  # of a Namespace, since 1.21
 _VOLATILE = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink")
 
 BASES: dict[str, dict[str, Any]] = {
@@ -80,6 +91,55 @@ BASES: dict[str, dict[str, Any]] = {
         "kind": "ConfigMap",
         "metadata": {"name": "it", **_META},
         "data": {"a": "1", "b": "2"},
+    },
+    "statefulset": {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "it", **_META},
+        "spec": {
+            "replicas": 0,
+            "serviceName": "it",
+            "selector": {"matchLabels": {"app": "it"}},
+            "template": {
+                "metadata": {"labels": {"app": "it"}},
+                "spec": {
+                    "containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}],
+                    "volumes": [{"name": "conf", "emptyDir": {}}],
+                },
+            },
+        },
+    },
+    # Never scheduled, so that nobody else writes it.
+    "pod": {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "it", **_META},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "schedulerName": "nobody",
+            "containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}],
+            "tolerations": [{"key": "k", "operator": "Exists"}],
+        },
+    },
+    "secret": {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "it", **_META},
+        "data": {"a": "MQ==", "b": "Mg=="},
+    },
+    "networkpolicy": {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "it", **_META},
+        "spec": {
+            "podSelector": {"matchLabels": {"app": "it"}},
+            "ingress": [{"ports": [{"port": 80}], "from": [{"podSelector": {}}]}],
+        },
+    },
+    "namespace": {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, **_META},
     },
 }
 
@@ -256,7 +316,82 @@ _CONFIG = _optional(
     binaryData=st.sampled_from([None, {"bin": "AAEC"}]),
     immutable=st.sampled_from([True, None]),
 )
-_DOCUMENTS = {"deployment": _DEPLOYMENT, "service": _SERVICE, "configmap": _CONFIG}
+_STATEFUL_SET = _optional(
+    metadata=_METADATA,
+    spec=_optional(
+        replicas=st.sampled_from([0, 2, None, -1]),
+        serviceName=st.sampled_from(["it", "other"]),
+        podManagementPolicy=st.sampled_from([None, "OrderedReady", "Parallel"]),
+        updateStrategy=st.sampled_from(
+            [
+                {"type": "OnDelete"},
+                {"rollingUpdate": {"partition": 1}},
+                None,
+            ]
+        ),
+        template=_optional(metadata=_METADATA, spec=_POD),
+    ),
+)
+_POD_ITSELF = _optional(
+    metadata=_METADATA,
+    spec=_optional(
+        **{
+            "containers": _listed(
+                _named(["a", "b", "c"], image=st.sampled_from(["x:1", "x:2"])), "name", 2
+            ),
+            "$setElementOrder/containers": _ordered("name", ["a", "b"]),
+            "activeDeadlineSeconds": st.sampled_from([5, None]),
+            "tolerations": st.lists(
+                st.sampled_from([{"key": "k", "operator": "Exists"}, {"operator": "Exists"}]),
+                max_size=2,
+            ),
+            "terminationGracePeriodSeconds": st.sampled_from([30, 5]),
+            "nodeName": st.sampled_from([None, "nowhere"]),
+        }
+    ),
+)
+_TEXT = st.sampled_from(["MQ==", "Mw==", "", None])
+_SECRET = _optional(
+    metadata=_METADATA,
+    data=st.dictionaries(st.sampled_from("abc"), _TEXT, max_size=3) | st.none(),
+    stringData=st.dictionaries(st.sampled_from("abc"), st.sampled_from(["1", "ü", None])),
+    type=st.sampled_from(["Opaque", None, "other"]),
+    immutable=st.sampled_from([True, None]),
+)
+_SELECTOR = _optional(
+    matchLabels=_LABELS | st.none(),
+    matchExpressions=st.sampled_from(
+        [
+            [],
+            [{"key": "app", "operator": "In", "values": ["it"]}],
+            [{"key": "x", "operator": "Exists"}],
+        ]
+    ),
+)
+_RULE = _optional(
+    ports=st.lists(
+        st.sampled_from([{"port": 80}, {"port": "http", "protocol": "UDP"}, {}]), max_size=2
+    ),
+)
+_POLICY = _optional(
+    metadata=_METADATA,
+    spec=_optional(
+        podSelector=_SELECTOR,
+        policyTypes=st.sampled_from([["Ingress"], ["Egress", "Ingress"], None, []]),
+        ingress=st.lists(_RULE, max_size=2) | st.none(),
+        egress=st.lists(_RULE, max_size=2) | st.none(),
+    ),
+)
+_DOCUMENTS = {
+    "deployment": _DEPLOYMENT,
+    "service": _SERVICE,
+    "configmap": _CONFIG,
+    "statefulset": _STATEFUL_SET,
+    "pod": _POD_ITSELF,
+    "secret": _SECRET,
+    "networkpolicy": _POLICY,
+    "namespace": _optional(metadata=_METADATA),
+}
 
 
 def _without_directives(value: Any) -> Any:
@@ -326,21 +461,24 @@ def _cases(base: str) -> Any:
     )
 
 
-CASES = st.one_of(*[_cases(base) for base in ("deployment", "deployment", "service", "configmap")])
+CASES = st.one_of(*[_cases(base) for base in ("deployment", *_DOCUMENTS)])
 
 
 def prepare(wire: Wire) -> None:
     """The namespace and the objects that are patched, made once."""
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    namespace = BASES["namespace"]
     deadline = time.monotonic() + 60
     while wire.request("POST", "/api/v1/namespaces", namespace)[0] != 201:
         assert time.monotonic() < deadline, f"{NAMESPACE} of an earlier run does not go"
         discard(wire)
         time.sleep(0.2)  # noqa: TID251 - polling a cluster, with a deadline
     for base, body in BASES.items():
-        wire.request("POST", PATHS[base], body)
-        status, answer = wire.request("GET", f"{PATHS[base]}/it")
-        assert status == 200, answer
+        status, answer = wire.request("POST", PATHS[base], body)
+        assert status == 201 or base == "namespace", answer
+
+
+def path_of(base: str) -> str:
+    return f"{PATHS[base]}/{BASES[base]['metadata']['name']}"
 
 
 def discard(wire: Wire) -> None:
@@ -352,7 +490,7 @@ def discard(wire: Wire) -> None:
 
 def outcome(wire: Wire, base: str, kind: str, patch: Any) -> Any:
     """The patched object without what every server makes up, or the code of the refusal."""
-    path = f"{PATHS[base]}/it?dryRun=All"
+    path = f"{path_of(base)}?dryRun=All"
     status, answer = wire.request("PATCH", path, patch, PATCH_TYPES[kind])
     if status != 200:
         return status
@@ -360,63 +498,90 @@ def outcome(wire: Wire, base: str, kind: str, patch: Any) -> Any:
     for key in (*_VOLATILE, "generation"):
         answer["metadata"].pop(key, None)
     answer["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+    answer["metadata"].get("labels", {}).pop(_NAME_LABEL, None)
+    if not answer["metadata"].get("labels", True):
+        del answer["metadata"]["labels"]
     for key in _NEWER:
         answer.get("spec", {}).pop(key, None)
     # Releases before 1.35 write this null.
-    answer.get("spec", {}).get("template", {}).get("metadata", {}).pop("creationTimestamp", None)
+    template = answer.get("spec", {}).get("template", {})
+    template.get("metadata", {}).pop("creationTimestamp", None)
+    # The template of a StatefulSet may lack them; a real server writes null then.
+    if template and template["spec"].get("containers") is None:
+        template["spec"]["containers"] = []
     return answer
 
 
 _MERGE_KEYS = ("name", "containerPort", "mountPath", "port", "ip")
 
 
-def is_told_apart(obj: Any, kind: str, patch: Any) -> bool:
-    """True where releases after 1.20 are known to do otherwise, see the list of differences.
+def for_1_20(obj: Any, kind: str, patch: Any) -> Any:
+    """The patch that has in 1.20 the effect which `patch` has in current releases.
 
-    A strategic patch with a directive or a null where the object has nothing; a JSON patch that
-    copies from nowhere, or takes the name away.
+    They differ in one rule of strategic patches. A value for something that the object does not
+    have is taken over literally in 1.20; later releases drop nulls and maps with a `$patch` from
+    it, and a `$deleteFromPrimitiveList` for a list that is not there (`discardNullValuesFromPatch`
+    and `removeDirectives` in apimachinery's pkg/util/strategicpatch/patch.go, since 1.27).
     """
-    if kind == "strategic":
-        return _directs_nothing(obj, patch)
-    if kind == "json":
-        known = {pointer for pointer, _ in _pointers(obj)}
-        touched = [op["path"] for op in patch if op["op"] in ("remove", "move", "replace")]
-        touched += [op["from"] for op in patch if op["op"] == "move"]
-        copies = [op["from"] for op in patch if op["op"] == "copy"]
-        return "/metadata/name" in touched or (
-            bool(copies) and (len(patch) > 1 or not known >= set(copies))
-        )
-    return False
+    return _as_taken_over(obj, patch) if kind == "strategic" else patch
 
 
-def _directs_nothing(obj: Any, patch: Any) -> bool:
-    if obj is None:
-        return _has_directive(patch)
+def is_of_later_releases(kind: str, patch: Any) -> bool:
+    """A JSON patch that puts a container among the volumes: a volume has an `image` since 1.31."""
+    return kind == "json" and any(
+        "/volumes" in operation["path"]
+        and ("image" in _keys(operation.get("value")) or "/containers" in operation.get("from", ""))
+        for operation in patch
+    )
+
+
+def _keys(value: Any) -> Any:
+    return value if isinstance(value, dict) else ()
+
+
+def _as_taken_over(obj: Any, patch: Any) -> Any:
     if isinstance(obj, dict) and isinstance(patch, dict):
-        return any(
-            _directs_nothing(obj.get(key.rpartition("/")[2] if key[0] == "$" else key), value)
-            if key[0] != "$" or key.startswith("$deleteFrom")
-            else False
-            for key, value in patch.items()
-            if value is not None
-        ) or any(
-            key.startswith("$deleteFrom") and key.partition("/")[2] not in obj for key in patch
-        )
+        if "$patch" in patch:
+            return patch
+        result = {}
+        for key, value in patch.items():
+            if key.startswith("$deleteFrom"):
+                if key.partition("/")[2] in obj:
+                    result[key] = value
+            elif key[0] == "$" or value is None:
+                result[key] = value
+            elif type(obj.get(key)) is type(value):
+                result[key] = _as_taken_over(obj[key], value)
+            elif not (isinstance(value, dict) and "$patch" in value):
+                ordered = f"$setElementOrder/{key}" in patch
+                result[key] = _plain(value, nulls=ordered)
+        return result
     if isinstance(obj, list) and isinstance(patch, list):
-        return any(
-            _directs_nothing(_entry(obj, entry), entry)
+        return [
+            entry if (found := _entry(obj, entry)) is None else _as_taken_over(found, entry)
             for entry in patch
-            if isinstance(entry, dict) and "$patch" not in entry
-        )
-    return False
+        ]
+    return patch
 
 
-def _entry(entries: list[Any], wanted: dict[str, Any]) -> Any:
+def _plain(value: Any, *, nulls: bool) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _plain(item, nulls=nulls)
+            for key, item in value.items()
+            if (nulls or item is not None) and not (isinstance(item, dict) and "$patch" in item)
+        }
+    if isinstance(value, list):
+        return [
+            _plain(item, nulls=nulls)
+            for item in value
+            if not (isinstance(item, dict) and "$patch" in item)
+        ]
+    return value
+
+
+def _entry(entries: list[Any], wanted: Any) -> Any:
+    if not isinstance(wanted, dict) or "$patch" in wanted:
+        return None
     key = next((key for key in _MERGE_KEYS if key in wanted), None)
     return next((e for e in entries if isinstance(e, dict) and e.get(key) == wanted.get(key)), None)
-
-
-def _has_directive(patch: Any) -> bool:
-    if isinstance(patch, dict):
-        return any(k[0] == "$" or v is None or _has_directive(v) for k, v in patch.items())
-    return isinstance(patch, list) and any(_has_directive(item) for item in patch)

@@ -47,7 +47,7 @@ def test_an_unprivileged_user_runs_make_drill_from_a_fresh_copy(tmp_path: Path) 
 
     try:
         done = subprocess.run(
-            ["make", "drill", f"PYTHON={SYSTEM_PYTHON}"],
+            ["make", "drill", f"PYTHON={SYSTEM_PYTHON}", "EXPERIMENTS=experiments/crash-loop.yaml"],
             cwd=clone,
             user=NOBODY,
             group=NOBODY,

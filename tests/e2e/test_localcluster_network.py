@@ -198,7 +198,7 @@ def test_the_payment_service_becomes_ready_behind_its_own_policies(tmp_path: Pat
 
 
 def _killed_for_memory(local: Local, means: str) -> None:
-    assert json.loads(local.command("status"))["memory_limits"].startswith(means)
+    assert json.loads(local.command("status", "--json"))["memory_limits"].startswith(means)
     local.kubectl("apply", "-f", "-", text=LEAK)
     local.kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/leak", "--timeout=30s")
     ended = json.loads(local.kubectl("get", "pod", "leak", "-o", "json"))
@@ -228,7 +228,7 @@ def test_the_kernel_holds_the_memory_limit_and_no_group_is_left(local: Local) ->
     given = Path(os.environ["LOCALCLUSTER_CGROUP"])
     assert list(given.glob("localcluster-*"))
     _killed_for_memory(local, "enforced by cgroup")
-    os.kill(int(json.loads(local.command("status"))["pid"]), 9)
+    os.kill(int(json.loads(local.command("status", "--json"))["pid"]), 9)
     local.up()
     assert len(list(given.glob("localcluster-*"))) == 1
     local.command("down")
