@@ -45,7 +45,10 @@ def execute(
         _preload_content=False,
         capture_all=False,
     )
-    with contextlib.closing(client):
+    with contextlib.ExitStack() as stack:
+        # After the server's goodbye the client's own `close` leaves the socket open.
+        stack.callback(client.sock.shutdown)
+        stack.callback(client.close)
         client.run_forever(timeout=timeout_s)
         if client.is_open():
             return Executed(exit_code=None, stdout="", stderr=f"no end within {timeout_s:g} s")

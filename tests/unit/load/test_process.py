@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,14 @@ MIX = {"card": 0.5, "wallet": 0.2, "read": 0.3}
 def make(tmp_path):
     made = []
 
-    def make(host, *, rate=3000, mix=MIX, **options):
+    def make(host, *, rate=3000, mix=MIX, retries=0, **options):
         made.append(
             Load(
                 locustfile=options.pop("locustfile", LOCUSTFILE),
                 host=host,
-                profile=LoadProfile(rate_per_min=rate, max_in_flight=200, ramp_s=0, mix=mix),
+                profile=LoadProfile(
+                    rate_per_min=rate, max_in_flight=200, ramp_s=0, mix=mix, retries=retries
+                ),
                 folder=tmp_path,
                 clock=MonotonicClock(),
                 **options,
@@ -139,6 +142,17 @@ def test_settings_of_the_user_do_not_change_the_load(service, make, monkeypatch,
     load.start()
     collect(load, lambda sample: sample.issued > 40 and sample.at >= 2)
     assert load.stop().expected
+
+
+def test_a_customer_asks_again_as_often_as_planned_and_with_the_same_key(service, make):
+    service.status = 503
+    load = make(service.url, mix={"card": 1.0}, retries=2)
+    load.start()
+    collect(load, lambda sample: sample.failed > 5)
+    load.stop()
+    keys = Counter(headers["Idempotency-Key"] for _, _, headers in service.requests)
+    assert set(keys.values()) <= {1, 2, 3}
+    assert Counter(keys.values())[3] > 5
 
 
 def test_a_load_that_refuses_its_settings_is_a_message_with_its_words(service, make):

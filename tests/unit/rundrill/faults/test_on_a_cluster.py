@@ -16,7 +16,8 @@ from rundrill.base.wait import until
 from rundrill.faults import FAULTS, Fault
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.restore import take_snapshot
-from rundrill.target.cluster import Cluster
+from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.target.execution import Executed
 from rundrill.target.snapshot import differences
 
 from .conftest import Customers
@@ -117,3 +118,18 @@ def test_an_undo_that_fails_is_seen(cluster: Cluster, customers: Customers, name
     finally:
         fault.undo(original)
     assert soon(lambda: fault.undone(original), "the undo")
+
+
+def test_a_command_in_a_pod_gives_its_words_and_its_exit_code(cluster: Cluster) -> None:
+    def psql(sql: str, *, timeout_s: float = 10.0) -> Executed:
+        command = ["psql", "-U", "postgres", "-At", "-c", sql]
+        return cluster.execute("database", "postgresql-0", command, timeout_s=timeout_s)
+
+    done = psql("SELECT 6 * 7")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "42\n", "")
+    done = psql("SELECT nonsense")
+    assert (done.exit_code, 'column "nonsense" does not exist' in done.stderr) == (1, True)
+    done = psql("SELECT pg_sleep(5)", timeout_s=0.3)
+    assert (done.exit_code, done.stderr) == (None, "no end within 0.3 s")
+    with pytest.raises(ClusterError, match="database/nobody"):
+        cluster.execute("database", "nobody", ["true"])

@@ -4,9 +4,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
+import yaml
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.base.wait import until
@@ -24,12 +25,14 @@ IMAGES = """
   command: [sh, -c, 'exit 3']
 - image: test/till
   tag: leaky
-  command: ["{python}", -c, "
-    import os, time\\n\\
-    kept = []\\n\\
-    while True:\\n\\
-    \\x20   kept.append(bytes([1]) * int(float(os.environ['LEAK_MIB_PER_S']) * 104857))\\n\\
-    \\x20   time.sleep(0.1)\\n"]
+  command: ["{python}", "-c", LEAK]
+"""
+LEAK = """
+import os, time
+kept = []
+while True:
+    kept.append(bytes([1]) * int(float(os.environ['LEAK_MIB_PER_S']) * 104857))
+    time.sleep(0.1)
 """
 MANIFESTS: Mapping[str, Mapping[str, object]] = {
     object_path("configmap", "default", "settings"): {
@@ -44,6 +47,7 @@ MANIFESTS: Mapping[str, Mapping[str, object]] = {
         "metadata": {"name": "till", "namespace": "default"},
         "spec": {
             "replicas": 2,
+            "minReadySeconds": 2,  # who exits at once was never available
             "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "selector": {"matchLabels": {"app": "till"}},
             "template": {
@@ -69,7 +73,9 @@ TILL = {"namespace": "default", "deployment": "till", "container": "till"}
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("till")
-    (folder / "images.yaml").write_text(IMAGES, encoding="utf-8")
+    images = yaml.safe_load(IMAGES)
+    images[-1]["command"][-1] = LEAK
+    (folder / "images.yaml").write_text(yaml.safe_dump(images), encoding="utf-8")
 
     def localcluster(verb: str, *options: str) -> None:
         command = [sys.executable, "-m", "localcluster", verb, f"--state={folder / 'state'}"]
@@ -90,6 +96,7 @@ def wait(find: Callable[[], object], what: str) -> object:
     return until(find, what=what, budget_s=60, every_s=0.05, clock=MonotonicClock())
 
 
+@contextmanager
 def drill(cluster: Cluster, name: str, **more: object) -> Iterator[Fault]:
     """Until it landed; then everything is undone, twice, by another process's fault."""
     parameters = {**TILL, **more}
@@ -103,20 +110,21 @@ def drill(cluster: Cluster, name: str, **more: object) -> Iterator[Fault]:
         namespaces=["default"],
         snapshot=take_snapshot(cluster, ["default"]),
     )
-    fault.inject()
-    print(wait(fault.landed, name))
-    yield fault
-    if name == "pods-killed":
-        fault.undo({})
-    for _ in range(2):
-        other = FAULTS[name](cluster, parameters)
-        done = restore(entry, other, cluster, budget_s=60, clock=MonotonicClock())
-        assert done.left == ()
+    try:
+        fault.inject()
+        print(wait(fault.landed, name))
+        yield fault
+    finally:
+        fault.undo(dict(entry.original))
+        for _ in range(2):
+            other = FAULTS[name](cluster, parameters)
+            done = restore(entry, other, cluster, budget_s=60, clock=MonotonicClock())
+            assert done.left == ()
     assert cluster.rollout("default", "till").complete
 
 
 def test_a_release_that_exits(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    for fault in drill(cluster, "bad-release", image="test/till:broken"):
+    with drill(cluster, "bad-release", image="test/till:broken") as fault:
         assert "CrashLoopBackOff" in capsys.readouterr().out
         assert "is not ready after" in (fault.harm() or "")
 
@@ -130,14 +138,14 @@ def test_a_release_that_leaks(cluster: Cluster, capsys: pytest.CaptureFixture[st
         "service-selector": "app=till",
         "metrics-port": 9090,
     }
-    for fault in drill(cluster, "memory-leak", image="test/till:leaky", **more):
+    with drill(cluster, "memory-leak", image="test/till:leaky", **more) as fault:
         assert "till was OOMKilled, exit code 137" in capsys.readouterr().out
         assert "runs test/till:leaky" in (fault.harm() or "")
 
 
 def test_a_setting_with_which_nothing_starts_outlives_a_rollback(cluster: Cluster) -> None:
     more = {"configmap": "settings", "key": "TIMEOUT", "value": "2s"}
-    for fault in drill(cluster, "bad-config", **more):
+    with drill(cluster, "bad-config", **more) as fault:
         assert "not ready" in (fault.harm() or "")
         template = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": None}}}
         cluster.merge_patch(
@@ -153,7 +161,7 @@ def test_a_setting_with_which_nothing_starts_outlives_a_rollback(cluster: Cluste
 
 def test_pods_that_are_killed_again_and_again(cluster: Cluster) -> None:
     before = {pod.name for pod in cluster.pods("default", "app=till")}
-    for fault in drill(cluster, "pods-killed", pods=2, interval=0.3, duration=60.0):
+    with drill(cluster, "pods-killed", pods=2, interval=0.3, duration=60.0) as fault:
         start = time.monotonic()
         wait(lambda: not before & {p.name for p in cluster.pods("default", "app=till")}, "all")
         assert time.monotonic() - start < 30
