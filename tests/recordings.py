@@ -92,7 +92,7 @@ HELD: list[Event] = [
     FaultLanded(at=29.0, evidence="pod x is in CrashLoopBackOff"),
     PhaseStarted(at=29.0, phase="detect"),
     load(30.0),
-    SteadyStateSampled(at=31.0, values={"error rate": 0.0}, holds=True, broken=()),
+    *looks(26.0, 46.0),
     alert(36.0, "pending"),
     alert(38.0, "firing"),
     PhaseEnded(at=38.5, phase="detect", passed=True, why="fired"),
@@ -157,7 +157,7 @@ def missed(waited_s: float = 120.0) -> list[Event]:
     kept = [e for e in HELD if not isinstance(e, SoakJudged) and not 47.2 < e.at < 107.3]
     end = next(i for i, e in enumerate(kept) if isinstance(e, FaultUndone))
     loads = [load(float(at)) for at in range(48, 159)]
-    kept = [*kept[:end], *loads, *kept[end:]]
+    kept = [*kept[:end], *loads, *looks(48.0, 38.0 + waited_s), *kept[end:]]
     return _late([told if isinstance(e, Recovered) else e for e in kept])
 
 

@@ -27,7 +27,10 @@ class GarbageCollector:
         meta = event.object["metadata"]
         uid = meta["uid"]
         for reference in _owners(event.previous):
-            self._dependents.get(reference["uid"], set()).discard(uid)
+            dependents = self._dependents.get(reference["uid"], set())
+            dependents.discard(uid)
+            if not dependents:
+                self._dependents.pop(reference["uid"], None)
         if event.type == "DELETED":
             self._live.pop(uid, None)
             return
@@ -65,8 +68,6 @@ class GarbageCollector:
             self._owner_gone(event.object)
             self._dependent_gone(event.object)
             self._finish_namespace(event.object["metadata"].get("namespace", ""))
-            if not self._dependents.get(event.object["metadata"]["uid"]):
-                self._dependents.pop(event.object["metadata"]["uid"], None)
             return
         uid = event.object["metadata"]["uid"]
         # The object as it is now: what is in the event may be history already.

@@ -60,5 +60,6 @@ class ApiError(Exception):
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = dict(details or {})
+        # None leaves them out; empty ones are told, since kubectl debug looks into them unasked.
+        self.details = None if details is None else dict(details)
         self.list_metadata = dict(list_metadata or {})

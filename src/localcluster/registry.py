@@ -310,12 +310,13 @@ class MemoryRegistry:
         meta = new["metadata"]
         moment = datetime.fromtimestamp(self._now().timestamp() + grace, UTC)
         meta["deletionTimestamp"] = rfc3339(moment)
-        meta["deletionGracePeriodSeconds"] = grace
         if resource is kinds.NAMESPACES:
             # Its finalizer is in the spec, and the controller behind it is this registry.
             new["status"] = {**new.get("status", {}), "phase": "Terminating"}
-        elif finalizers:
-            meta["finalizers"] = [*finalizers]
+        else:
+            meta["deletionGracePeriodSeconds"] = grace
+            if finalizers:
+                meta["finalizers"] = [*finalizers]
         if "generation" in meta:
             meta["generation"] += 1
         return new
@@ -365,7 +366,17 @@ def _call(handler: Handler, event: WatchEvent) -> None:
 
 
 def _check_deletion(resource: Resource, new: KubeObject, old: KubeObject) -> None:
-    """422 for who would have an object deleted by writing it."""
+    """422 for who would have an object deleted by writing it, or a deleted one held by more."""
+    added = sorted({*(new.get("finalizers") or ())} - {*(old.get("finalizers") or ())})
+    if "deletionTimestamp" in old and added:
+        shown = ", ".join(f'"{each}"' for each in added)
+        cause = status.Cause(
+            reason="FieldValueForbidden",
+            message="Forbidden: no new finalizers can be added if the object is being deleted, "
+            f"found new finalizers []string{{{shown}}}",
+            field="metadata.finalizers",
+        )
+        raise status.invalid(resource, old["name"], [cause])
     if new.get("deletionTimestamp") and "deletionTimestamp" not in old:
         shown = new["deletionTimestamp"].replace("T", " ").removesuffix("Z") + " +0000 UTC"
         cause = status.invalid_value("metadata.deletionTimestamp", shown, "field is immutable")

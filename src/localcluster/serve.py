@@ -24,6 +24,7 @@ from localcluster.controllers.bootstrap import Bootstrap
 from localcluster.controllers.cordon import CordonTaint
 from localcluster.controllers.cronjob import CronJobController
 from localcluster.controllers.deployment import DeploymentController
+from localcluster.controllers.disruption import DisruptionController
 from localcluster.controllers.endpoints import EndpointsController
 from localcluster.controllers.events import EventRecorder
 from localcluster.controllers.job import JobController
@@ -133,6 +134,7 @@ class _Cluster:
         ).start()
         PodScheduler(registry, recorder, loop, NODE_NAME).start()
         CordonTaint(registry, loop).start()
+        DisruptionController(registry, loop).start()
         self._kubelet.start()
         app = build_app(registry, self._kubelet, token=self._token)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)

@@ -94,7 +94,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         breaker_open_s=read.seconds("BREAKER_OPEN_S", default=5.0),
         fallback_payments_enabled=read.flag("FALLBACK_PAYMENTS_ENABLED", default=False),
         # Below the half second that customers are promised.
-        fallback_after_s=read.seconds("FALLBACK_AFTER_S", default=0.4),
+        fallback_after_s=read.seconds("FALLBACK_AFTER_S", default=0.3),
         deferred_interval_s=read.seconds("DEFERRED_INTERVAL_S", default=1.0),
         drain_s=read.seconds("DRAIN_S", default=0.5, low=0.0),
         log_level=read.choice("LOG_LEVEL", LOG_LEVELS, default="info"),

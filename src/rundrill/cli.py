@@ -19,6 +19,7 @@ from rundrill.plan import read_service
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Site, require_room, uninterrupted
+from rundrill.target.local import LocalTarget
 from rundrill.workplace import Workplace
 
 BAD_INPUT = 2
@@ -108,6 +109,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
         legs = game_day.make_legs(plans(options.compress if up is None else up), arms=arms)
         plan = legs[0].plan
         _say(f"compression {plan.compression:g}: {plan.compression_reason}")
+        unended: RundrillError | None = None
         try:
             if up is None:
                 local.up(compression=plan.compression, keep=False)
@@ -128,12 +130,33 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
         finally:
             if up is None:
                 with uninterrupted():
-                    local.down()
-                    # A cluster that is gone took its fault with it.
-                    workplace.recover(local, clock=clock, say=_say)
+                    unended = _end(local, workplace, clock)
+                if unended is not None:
+                    sys.stderr.write(f"rundrill: {unended}\n")
+    errors = [leg.error for leg in ended if leg.error is not None]
+    if len(ended) == 1 and errors:
+        raise errors[0]
     code = _tell(folder)
+    for error in errors:
+        sys.stderr.write(f"rundrill: {error}\n")
+        code = code or BAD_INPUT
+    if unended is not None:
+        return BAD_INPUT
     aborted = any(leg.verdict and leg.verdict.outcome is Outcome.ABORTED for leg in ended)
     return Outcome.ABORTED.exit_code if aborted else code
+
+
+def _end(local: LocalTarget, workplace: Workplace, clock: MonotonicClock) -> RundrillError | None:
+    """Ends the cluster of this run; gives what kept it, since there is a verdict to tell."""
+    failure = local.down()
+    if failure is not None:
+        return local.not_down(failure)
+    try:
+        # A cluster that is gone took its fault with it.
+        workplace.recover(local, clock=clock, say=_say)
+    except RundrillError as error:
+        return error
+    return None
 
 
 def _arms(options: argparse.Namespace) -> Sequence[Arm]:
@@ -165,7 +188,9 @@ def _up(options: argparse.Namespace, clock: MonotonicClock) -> int:
             local.up(compression=options.compress, keep=True)
         except BaseException:
             with uninterrupted():
-                local.down()
+                failure = local.down()
+            if failure is not None:
+                sys.stderr.write(f"rundrill: {local.not_down(failure)}\n")
             raise
     _say(f"up; export KUBECONFIG={local.kubeconfig}")
     return 0
@@ -178,11 +203,7 @@ def _down(options: argparse.Namespace, clock: MonotonicClock) -> int:
         local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
         failure = local.down()
         if failure is not None:
-            raise TargetError(
-                f"the embedded cluster is not down: {failure}",
-                path=local.kubeconfig,
-                fix="run `rundrill down` again",
-            )
+            raise local.not_down(failure)
     _say("down")
     return 0
 
@@ -192,17 +213,25 @@ def _recover(options: argparse.Namespace, clock: MonotonicClock) -> int:
     if options.kubeconfig is not None:
         with workplace.lock():
             count = workplace.recover_marked(
-                options.kubeconfig, only_expired=options.expired, clock=clock, say=_say
+                options.kubeconfig,
+                only_expired=options.expired,
+                clock=clock,
+                say=_say,
+                bring_back=options.restore,
             )
         _say(f"{count} left over" if count else "nothing was left over")
         return 0
     service = read_service(options.service)
     with workplace.lock():
         local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
-        count = workplace.recover(local, clock=clock, say=_say)
+        count = workplace.recover(local, clock=clock, say=_say, bring_back=options.restore)
         if local.running() is not None:
             count += workplace.recover_marked(
-                local.kubeconfig, only_expired=options.expired, clock=clock, say=_say
+                local.kubeconfig,
+                only_expired=options.expired,
+                clock=clock,
+                say=_say,
+                bring_back=options.restore,
             )
     _say(f"{count} left over" if count else "nothing was left over")
     return 0
@@ -239,14 +268,11 @@ def _tell_drill(folder: Path) -> int:
     judged = verdict.judge(told)
     beside = folder / "control" / "events.jsonl"
     control = events.read(beside) if beside.is_file() else None
+    comparison = None if control is None else report.compare(told, control)
     paths = report.write(folder, told, judged, control=control)
-    Console().summary(
-        judged,
-        paths.html,
-        compression=started.plan.compression,
-        attribution=verdict.attribute(told, control) if control else None,
-    )
-    return judged.exit_code
+    compression = started.plan.compression
+    Console().summary(judged, paths.html, compression=compression, comparison=comparison)
+    return verdict.exit_code(judged, None if comparison is None else comparison.verdict)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -291,6 +317,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     recover.add_argument(
         "--expired", action="store_true", help="only faults that have outlived their drill"
+    )
+    recover.add_argument(
+        "--restore",
+        action="store_true",
+        help="where the drill was to end long ago: revert all that changed since, whoever did it",
     )
     rebuild = commands.add_parser("report", help="build the reports of a run from its events")
     rebuild.add_argument("run", type=Path, help="a folder of runs/")

@@ -8,7 +8,7 @@ long as an alert may take, and so has nothing to respond to, to recover from, or
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from rundrill.base.clock import Clock
@@ -79,6 +79,7 @@ class Drill:
         self._instruments = equipment.instruments
         self._unseen = equipment.unseen
         self._journal = equipment.journal
+        self._claim = equipment.claim
         self._mark = equipment.mark
         self._unmark = equipment.unmark
         self._emit = emit
@@ -93,7 +94,6 @@ class Drill:
         self._dry = plan.arm == "dry"
         self._injected_at: float | None = None
         self._fired_at: float | None = None
-        self._snapshot: Snapshot = {}
         self._entry: UndoEntry | None = None
 
     # ------------------------------------------------------------ the story
@@ -184,6 +184,8 @@ class Drill:
             for alert, metrics in self._unseen().items()
             for metric in sorted(metrics)
         )
+        # It would fire soon after the injection, and not because of it.
+        broken += tuple(f"{alert} is pending" for alert in self._soon(looks[-1:]))
         window_s = self.now() - start
         self._emit(
             BaselineJudged(
@@ -203,19 +205,7 @@ class Drill:
 
     def _inject(self) -> Outcome:
         windows = self._plan.windows
-        self._snapshot = self._take_snapshot()
-        entry = UndoEntry(
-            run_id=self._run_id,
-            kubeconfig=self._kubeconfig,
-            fault=self._plan.fault,
-            parameters=self._plan.fault_parameters,
-            original=self._fault.original(),
-            namespaces=list(self._plan.blast_radius.namespaces),
-            snapshot=self._snapshot,
-        )
-        self._journal.write(entry)
-        self._entry = entry
-        self._mark(entry)
+        self._prepare_undo()
         self._injected_at = self.now()
         change = self._fault.inject()
         self._observer.watch(self._fault.harm)
@@ -228,6 +218,36 @@ class Drill:
             return False, f"the fault did not land: {missing}"
         self._emit(FaultLanded(at=self.now(), evidence=evidence))
         return True, evidence
+
+    def _prepare_undo(self) -> None:
+        """On disk and in the cluster before the first change.
+
+        The claim comes first: what is read before it may be another run's fault. Until all of it
+        is there nothing was changed, so nothing of it may stay.
+        """
+        written, expires = self._claim()
+        try:
+            snapshot = self._take_snapshot()
+            self._entry = UndoEntry(
+                run_id=self._run_id,
+                kubeconfig=self._kubeconfig,
+                fault=self._plan.fault,
+                parameters=self._plan.fault_parameters,
+                original=self._fault.original(),
+                namespaces=list(self._plan.blast_radius.namespaces),
+                snapshot=snapshot,
+                written=written,
+                expires=expires,
+            )
+            self._journal.write(self._entry)
+            self._mark(self._entry)
+        except BaseException:
+            if self._entry is not None:
+                self._journal.remove(self._entry)
+                self._entry = None
+            with suppress(ClusterError):  # what stays says that nothing was changed, and expires
+                self._unmark()
+            raise
 
     def _detect(self) -> Outcome:
         expected = frozenset(self._plan.expected_alerts)
@@ -315,7 +335,14 @@ class Drill:
             look = self._observer.looks[-1]
             seen = "; ".join(_troubles(look, self._tolerated))
             waited_s = self.now() - self._fired_at
-            self._emit(RecoveryMissed(at=self.now(), waited_s=waited_s, evidence=seen))
+            self._emit(
+                RecoveryMissed(
+                    at=self.now(),
+                    waited_s=waited_s,
+                    evidence=seen,
+                    unmeasured=look.unmeasured,
+                )
+            )
             return False, seen
         evidence = "steady state holds, no alert is firing, nothing of the fault is left"
         self._emit(Recovered(at=at, evidence=evidence))
@@ -383,7 +410,7 @@ class Drill:
             evidence, left = done.evidence, done.left
             if done.restored:
                 self._emit(Restored(at=self.now(), changes=done.restored))
-            self._unmark(entry)
+            self._unmark()
             self._journal.remove(entry)
             self._entry = None
             undone = True
@@ -448,8 +475,13 @@ class Drill:
 
     def _last_look_holds(self) -> bool:
         """An alert of the drill before may still have to resolve."""
-        looks = self._observer.looks
-        return bool(looks) and looks[-1].holds and not looks[-1].firing
+        last = self._observer.looks[-1:]
+        return any(look.holds and not look.firing for look in last) and not self._soon(last)
+
+    def _soon(self, looks: Iterable[Look]) -> tuple[str, ...]:
+        """Expected alerts that only wait for their time to fire."""
+        expected = frozenset(self._plan.expected_alerts)
+        return _distinct(alert for look in looks for alert in sorted(look.pending & expected))
 
     def _recovered_since(self) -> float | None:
         """Since when, after the alert, nothing has been wrong any more."""

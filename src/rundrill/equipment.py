@@ -33,8 +33,10 @@ class Equipment:
     """What a drill works with.
 
     `instruments` gives what stopped each of them, None while well; `unseen` the metrics that each
-    alert needs and that nothing has told so far. `mark` says in the cluster itself which fault is
-    in it, `unmark` that it is gone; both may raise `ClusterError`.
+    alert needs and that nothing has told so far. `claim` keeps others out of the blast radius and
+    gives from when until when, as ISO 8601; `mark` says in the cluster itself which fault is in
+    it, `unmark` that it is gone. Each may raise `ClusterError`: after `claim` did nothing is
+    claimed.
     """
 
     cluster: Objects
@@ -45,5 +47,6 @@ class Equipment:
     instruments: Callable[[], Mapping[str, BaseException | None]]
     unseen: Callable[[], Mapping[str, frozenset[str]]]
     journal: UndoJournal
+    claim: Callable[[], tuple[str, str]]
     mark: Callable[[UndoEntry], None]
-    unmark: Callable[[UndoEntry], None]
+    unmark: Callable[[], None]

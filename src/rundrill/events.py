@@ -93,6 +93,8 @@ class SteadyStateSampled:
     holds: bool
     broken: tuple[str, ...]
     harm: str | None = None
+    stale: bool = False
+    """The detection was behind: then nothing of the service or its alerts was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +211,8 @@ class StepSkipped:
     text: str
     why: str
     needless: bool = False
+    unbound: bool = False
+    """A manual step to which the experiment binds no command: nobody was there to do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +228,8 @@ class RecoveryMissed:
     at: float
     waited_s: float
     evidence: str
+    unmeasured: str | None = None
+    """Why the last look could not tell; then nobody knows that it did not recover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,7 +418,8 @@ class EventLog:
     """Appends events to a file, each flushed before `emit` returns, and hands them on.
 
     Several threads may emit. A disk that is full must not keep a fault from being undone: then
-    `failure` is set, and the events go on in memory and to the listeners.
+    `failure` is set, and the events go on in memory and to the listeners. After `close` nothing
+    is told any more: a thread that still emits was asked to stop before, and is not to die of it.
     """
 
     def __init__(self, file: IO[str], *listeners: Callable[[Event], None]) -> None:
@@ -420,11 +427,14 @@ class EventLog:
         self._listeners = listeners
         self._events: list[Event] = []
         self._lock = threading.RLock()
+        self._closed = False
         self.failure: OSError | None = None
 
     def emit(self, event: Event) -> None:
         line = to_line(event)
         with self._lock:
+            if self._closed:
+                return
             self._events.append(event)
             if self.failure is None:
                 try:
@@ -434,6 +444,15 @@ class EventLog:
                     self.failure = error
             for listener in self._listeners:
                 listener(event)
+
+    def close(self) -> None:
+        """Closes the file, once. What is emitted after it is dropped."""
+        with self._lock:
+            self._closed = True
+            try:
+                self._file.close()
+            except OSError as error:
+                self.failure = self.failure or error
 
     @property
     def events(self) -> tuple[Event, ...]:

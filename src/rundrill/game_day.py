@@ -4,7 +4,6 @@ Each drill is whole in itself: its own events, verdict, report and undo. What th
 load, which never pauses, and the detection, which never forgets.
 """
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill import experiment
-from rundrill.errors import ExperimentError
+from rundrill.errors import ExperimentError, RundrillError
 from rundrill.events import Event, FaultUndone
 from rundrill.inputs import Inputs
 from rundrill.instruments import Instruments
 from rundrill.model import Arm, Outcome, Plan, Verdict
-from rundrill.session import Session, Site, require_room, target_errors
+from rundrill.session import Session, Site, require_room, target_errors, uninterrupted
 from rundrill.target.cluster import Cluster
 
 Listener = Callable[[Event], None]
@@ -42,13 +41,17 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A leg with its answer; without one it was not run, and `why` says why."""
+    """A leg with its answer; without one it was not run, and `why` says why.
+
+    `error` is what kept it from an answer.
+    """
 
     leg: Leg
     folder: Path
     verdict: Verdict | None = None
     events: Sequence[Event] = ()
     why: str = ""
+    error: RundrillError | None = None
 
 
 def make_legs(plans: Sequence[tuple[Inputs, Plan]], *, arms: Sequence[Arm]) -> Sequence[Leg]:
@@ -115,18 +118,24 @@ def run(
             if stop:
                 ended.append(Ended(leg=leg, folder=folder, why=stop))
                 continue
-            session = Session(
-                inputs=leg.inputs,
-                plan=leg.plan,
-                site=site,
-                instruments=instruments,
-                run_id="-".join([stamp, *(leg.folder.parts or (leg.name,))]),
-                folder=folder,
-                listeners=[listener(leg)],
-                abort_on=experiment.ABORT_ON,
-                ends_load=number == len(legs) - 1,
-            )
-            verdict = _drive(session, leg.path)
+            try:
+                session = Session(
+                    inputs=leg.inputs,
+                    plan=leg.plan,
+                    site=site,
+                    instruments=instruments,
+                    run_id="-".join([stamp, *(leg.folder.parts or (leg.name,))]),
+                    folder=folder,
+                    listeners=[listener(leg)],
+                    abort_on=experiment.ABORT_ON,
+                    ends_load=number == len(legs) - 1,
+                )
+                verdict = _drive(session, leg.path)
+            except RundrillError as error:
+                # What the drills before it have shown stays shown.
+                stop = f"{leg.name} could not be run: {error}"
+                ended.append(Ended(leg=leg, folder=folder, why=stop, error=error))
+                continue
             ended.append(Ended(leg=leg, folder=folder, verdict=verdict, events=session.log.events))
             stop = _stop_reason(ended[-1], instruments)
     return day, ended
@@ -139,7 +148,7 @@ def _drive(session: Session, path: Path) -> Verdict:
     except KeyboardInterrupt as interrupt:
         session.drill.abort(str(interrupt) or "Ctrl-C")
     finally:
-        with _ctrl_c_ignored():
+        with uninterrupted():
             verdict = session.conclude()
     return verdict
 
@@ -152,6 +161,8 @@ def _stop_reason(ended: Ended, instruments: Instruments) -> str:
     undone = next((e for e in reversed(ended.events) if isinstance(e, FaultUndone)), None)
     if undone is not None and not undone.undone:
         return f"the fault of {ended.leg.name} is not undone"
+    if undone is not None and undone.differences:
+        return f"{ended.leg.name} left the target other than it was"
     if not instruments.load_alive:
         return f"the load died during {ended.leg.name}"
     return ""
@@ -162,18 +173,8 @@ def _stopping(instruments: Instruments) -> Iterator[None]:
     try:
         yield
     finally:
-        with _ctrl_c_ignored():
+        with uninterrupted():
             instruments.stop()
-
-
-@contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """Everything is on its way down here; a second Ctrl-C has nothing to add."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _same(value: object) -> object:

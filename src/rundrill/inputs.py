@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.detection import Detector, RuleSet, interval_s, load_rules
@@ -19,6 +20,9 @@ from rundrill.plan import (
 )
 from rundrill.runbook import load as load_runbook
 from rundrill.runbook import load_bindings
+
+if TYPE_CHECKING:
+    from rundrill.target.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,7 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
         compression=compression,
         wall_s=wall_s,
     )
+    _require_usable(inputs, plan)
     # Whether the rules work at this compression is the detector's own knowledge.
     detector = Detector(
         inputs.rules,
@@ -78,6 +83,15 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
                 f"`metrics`: {bound.subject}: {error.problem}", path=inputs.bindings.path
             ) from error
     return plan
+
+
+def _require_usable(inputs: Inputs, plan: Plan) -> None:
+    """What a fault itself reads of its parameters, before anything is started."""
+    no_cluster = cast("Cluster", None)  # a constructor asks nothing of it
+    try:
+        FAULTS[plan.fault](no_cluster, plan.fault_parameters)
+    except ExperimentError as error:
+        raise inputs.experiment.fault.fail(error.problem, error.fix) from error
 
 
 def make_plans(

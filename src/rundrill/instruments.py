@@ -4,6 +4,7 @@ A drill attaches itself to hear what is detected; between two drills nobody list
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
@@ -55,6 +56,7 @@ class Instruments:
             compression=compression,
             on_change=self._on_change,
             on_scrape_failure=self._on_scrape_failure,
+            wall_offset_s=datetime.now(UTC).timestamp() - self.zero,  # for `time()` in rules
         )
         self.books = GatewayBooks(cluster, service.charges)
         self._listener: tuple[Emit, float] | None = None

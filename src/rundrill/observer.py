@@ -45,7 +45,7 @@ class LoadSamples(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One evaluation: the steady state, and which alerts were firing at that moment.
+    """One evaluation: the steady state, and which alerts were firing or pending at that moment.
 
     `harm` says what of the fault is still there, after it was made; `unmeasured` why this look
     could not tell.
@@ -58,6 +58,7 @@ class Look:
     firing: frozenset[str]
     harm: str | None
     unmeasured: str | None = None
+    pending: frozenset[str] = frozenset()
 
 
 class Observer:
@@ -122,21 +123,22 @@ class Observer:
             for bound in self._bounds
             if not holds(bound, values[bound.subject])
         )
-        firing = frozenset(
-            name for name, alert in self._detection.alerts().items() if alert.status == "firing"
-        )
+        states = {name: alert.status for name, alert in self._detection.alerts().items()}
         at = self._clock.now() - self._started
         look = Look(
             at=at,
             holds=not broken,
             broken=broken,
             no_data=tuple(name for name, value in values.items() if value is None),
-            firing=firing,
+            firing=frozenset(name for name, state in states.items() if state == "firing"),
             harm=harm,
             unmeasured=unmeasured,
+            pending=frozenset(name for name, state in states.items() if state == "pending"),
         )
         self._emit(
-            SteadyStateSampled(at=at, values=values, holds=not broken, broken=broken, harm=harm)
+            SteadyStateSampled(
+                at=at, values=values, holds=not broken, broken=broken, harm=harm, stale=stale
+            )
         )
         self._looks.append(look)
         return look

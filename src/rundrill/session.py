@@ -121,7 +121,7 @@ class Session:
                 self._instruments.stop()
                 if isinstance(error, RundrillError):
                     self.log.emit(DrillFailed(at=self.drill.now(), phase="setup", why=str(error)))
-                self._file.close()
+                self.log.close()
             raise
 
     def conclude(self) -> Verdict:
@@ -153,7 +153,7 @@ class Session:
                     self._instruments.stop()
             self.log.emit(DrillEnded(at=self.drill.now()))
             lost = self._events_lost()
-            self._file.close()
+            self.log.close()
             judged = verdict.judge(self.log.events)
             if self.log.failure is not None:
                 raise MachineError(
@@ -207,6 +207,7 @@ class Session:
                     name: self._detector.unseen_metrics(name) for name in self._inputs.rules.alerts
                 },
                 journal=self._site.journal,
+                claim=self._claim,
                 mark=self._mark,
                 unmark=self._unmark,
             ),
@@ -225,7 +226,7 @@ class Session:
             "the event log": self.log.failure,
         }
 
-    def _mark(self, entry: UndoEntry) -> None:
+    def _claim(self) -> tuple[str, str]:
         """In the cluster itself: for how long, by the wall clock, the fault may be there."""
         windows = self.plan.windows
         lasts_s = (
@@ -236,16 +237,20 @@ class Session:
             + 2 * windows.undo_budget_s
             + windows.command_budget_s * sum(len(step.commands) for step in self.plan.steps)
         )
-        marker.put(
-            self._cluster,
-            namespace=entry.namespaces[0],
-            run_id=entry.run_id,
-            expires=datetime.now(UTC) + timedelta(seconds=lasts_s),
-            entry=asdict(entry),
+        written = datetime.now(UTC)
+        expires = written + timedelta(seconds=lasts_s)
+        namespaces = self.plan.blast_radius.namespaces
+        marker.claim(self._cluster, namespaces=namespaces, run_id=self.run_id, expires=expires)
+        return written.isoformat(), expires.isoformat()
+
+    def _mark(self, entry: UndoEntry) -> None:
+        marker.fill(
+            self._cluster, namespaces=entry.namespaces, run_id=entry.run_id, entry=asdict(entry)
         )
 
-    def _unmark(self, entry: UndoEntry) -> None:
-        marker.remove(self._cluster, namespace=entry.namespaces[0], run_id=entry.run_id)
+    def _unmark(self) -> None:
+        namespaces = self.plan.blast_radius.namespaces
+        marker.release(self._cluster, namespaces=namespaces, run_id=self.run_id)
 
     def _drill_started(self) -> DrillStarted:
         return DrillStarted(
@@ -298,7 +303,7 @@ def uninterrupted() -> Iterator[None]:
         return
 
     def tell(_number: int, _frame: object) -> None:
-        sys.stderr.write("undoing and stopping; this takes a few seconds\n")
+        sys.stderr.write("undoing and stopping; this takes seconds, and two minutes at most\n")
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, tell) for number in numbers}

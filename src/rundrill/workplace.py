@@ -14,10 +14,11 @@ from pathlib import Path
 
 from rundrill.base.clock import Clock
 from rundrill.base.wait import WaitTimeoutError
-from rundrill.errors import MachineError, TargetError
+from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.faults import FAULTS
+from rundrill.marked import marked_entry
 from rundrill.plan import ServiceFile
-from rundrill.restore import restore
+from rundrill.restore import Restoration, restore
 from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.local import LocalTarget
@@ -80,75 +81,198 @@ class Workplace:
             say=say,
         )
 
-    def recover(self, local: LocalTarget, *, clock: Clock, say: Callable[[str], None]) -> int:
-        """Undoes what killed runs left; gives how many faults. Raises `TargetError`."""
-        leftovers = self.journal.leftovers()
-        for entry in leftovers:
-            if Path(entry.kubeconfig) == local.kubeconfig.resolve() and local.running() is None:
-                # The embedded cluster ends with its runner, and everything in it.
-                say(f"the cluster of run {entry.run_id} is gone, and its fault with it")
+    def recover(
+        self,
+        local: LocalTarget,
+        *,
+        clock: Clock,
+        say: Callable[[str], None],
+        bring_back: bool = False,
+    ) -> int:
+        """Undoes what killed runs left, the newest first; gives how many faults.
+
+        `bring_back` also reverts what else changed where the drill's time is long over; without
+        it that is only told. Raises `RundrillError` for what could not be undone, after the rest.
+        """
+        self.journal.sweep()
+        failures: list[RundrillError] = [
+            MachineError(
+                f"is no undo entry: {why}",
+                path=path,
+                fix="see what it names, undo that by hand, then delete the file",
+            )
+            for path, why in self.journal.unreadable()
+        ]
+        try:
+            up = local.running() is not None
+            answers = up
+        except TargetError as error:
+            failures.append(error)
+            up, answers = True, False
+        count = 0
+        for entry in self.journal.leftovers():
+            kubeconfig = Path(entry.kubeconfig)
+            ours = kubeconfig == local.kubeconfig.resolve()
+            if ours and up and not answers:
+                continue  # told already
+            try:
+                if ours and not up:
+                    # The embedded cluster ends with its runner, and everything in it.
+                    say(f"the cluster of run {entry.run_id} is gone, and its fault with it")
+                else:
+                    self._undo(entry, kubeconfig, clock=clock, say=say, bring_back=bring_back)
+            except RundrillError as error:
+                failures.append(error)
             else:
-                self._undo(entry, Path(entry.kubeconfig), clock=clock, say=say)
-            self.journal.remove(entry)
-        if local.running() is None:
-            local.down()
-        return len(leftovers)
+                self.journal.remove(entry)
+                count += 1
+        if not up:
+            failure = local.down()
+            if failure is not None:
+                failures.append(local.not_down(failure))
+        _raise(failures)
+        return count
 
     def recover_marked(
-        self, kubeconfig: Path, *, only_expired: bool, clock: Clock, say: Callable[[str], None]
+        self,
+        kubeconfig: Path,
+        *,
+        only_expired: bool,
+        clock: Clock,
+        say: Callable[[str], None],
+        bring_back: bool = False,
     ) -> int:
-        """Undoes the faults whose markers are in a cluster; gives how many.
+        """Undoes the faults whose markers are in a cluster, as `recover` does; gives how many.
 
-        For when the runner's machine, and the undo journal with it, is gone. Raises `TargetError`.
+        For when the runner's machine, and the undo journal with it, is gone.
         """
-        count = 0
+        failures: list[RundrillError] = []
+        runs: dict[str, list[marker.Marker]] = {}
         for found in self._markers(kubeconfig):
-            if only_expired and not found.expired(datetime.now(UTC)):
-                say(f"the fault of run {found.run_id} may last until {found.expires}")
+            if isinstance(found, marker.Unreadable):
+                failures.append(_no_marker(kubeconfig, found))
+            else:
+                runs.setdefault(found.run_id, []).append(found)
+        count = 0
+        now = datetime.now(UTC)
+        for run_id, marks in sorted(runs.items(), key=lambda run: run[1][0].expires, reverse=True):
+            if only_expired and not all(mark.expired(now) for mark in marks):
+                say(f"the fault of run {run_id} may last until {marks[0].expires}")
                 continue
-            self._undo(UndoEntry(**found.entry), kubeconfig, clock=clock, say=say)
-            count += 1
+            try:
+                entry = marked_entry(run_id, marks, kubeconfig)
+                if entry is None:
+                    say(f"run {run_id} was cut off before it changed anything")
+                else:
+                    self._undo(entry, kubeconfig, clock=clock, say=say, bring_back=bring_back)
+                self._release(run_id, marks, kubeconfig)
+                count += 1
+            except RundrillError as error:
+                failures.append(error)
+        _raise(failures)
         return count
 
     def require_free(self, kubeconfig: Path, *, clock: Clock, say: Callable[[str], None]) -> None:
         """Undoes faults that have expired. Raises `TargetError` when one has not."""
         self.recover_marked(kubeconfig, only_expired=True, clock=clock, say=say)
         for found in self._markers(kubeconfig):
+            if isinstance(found, marker.Unreadable):
+                raise _no_marker(kubeconfig, found)
             raise TargetError(
                 f"the fault of run {found.run_id} is in this cluster until {found.expires}",
                 path=kubeconfig,
                 fix="wait, or undo it now: rundrill recover --kubeconfig " + str(kubeconfig),
             )
 
-    def _markers(self, kubeconfig: Path) -> Sequence[marker.Marker]:
+    def _markers(self, kubeconfig: Path) -> Sequence[marker.Marker | marker.Unreadable]:
         try:
             return marker.find(Cluster(kubeconfig, scratch=self.scratch))
         except ClusterError as error:
             raise TargetError(str(error), path=kubeconfig) from error
 
+    def _release(self, run_id: str, marks: Sequence[marker.Marker], kubeconfig: Path) -> None:
+        try:
+            marker.release(
+                Cluster(kubeconfig, scratch=self.scratch),
+                namespaces=[mark.namespace for mark in marks],
+                run_id=run_id,
+            )
+        except ClusterError as error:
+            raise TargetError(str(error), path=kubeconfig) from error
+
     def _undo(
-        self, entry: UndoEntry, kubeconfig: Path, *, clock: Clock, say: Callable[[str], None]
+        self,
+        entry: UndoEntry,
+        kubeconfig: Path,
+        *,
+        clock: Clock,
+        say: Callable[[str], None],
+        bring_back: bool,
     ) -> None:
         say(f"undoing what run {entry.run_id} left: {entry.fault}")
+        late = entry.outlived(datetime.now(UTC)) and not bring_back
+        fix = "bring the cluster back and run `rundrill recover`"
+        if late:
+            fix += "; with --restore it also makes again what was deleted"
+        if entry.fault not in FAULTS:
+            raise TargetError(
+                f"run {entry.run_id} left a fault that is not known here: {entry.fault}",
+                path=kubeconfig,
+                fix="undo it with the version of rundrill that made it",
+            )
         try:
-            left = undo_leftover(entry, Cluster(kubeconfig, scratch=self.scratch), clock)
+            done = undo_leftover(
+                entry, Cluster(kubeconfig, scratch=self.scratch), clock, bring_back=not late
+            )
         except (ClusterError, WaitTimeoutError) as error:
             raise TargetError(
-                f"the fault of run {entry.run_id} is not undone: {error}",
-                path=kubeconfig,
-                fix="bring the cluster back and run `rundrill recover`",
+                f"the fault of run {entry.run_id} is not undone: {error}", path=kubeconfig, fix=fix
             ) from error
-        for difference in left:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # It was written by somebody else: another version, or another hand.
+            raise TargetError(
+                f"the undo entry of run {entry.run_id} cannot be followed: {error!r}",
+                path=kubeconfig,
+                fix="undo it with the version of rundrill that made it, or by hand",
+            ) from error
+        if not done.compared:
+            say(f"run {entry.run_id} kept no snapshot: only its fault was undone, nothing compared")
+        elif late and done.left:
+            say(
+                f"run {entry.run_id} was to end by {entry.expires or 'an unknown time'}: others may"
+                " have worked here since, so only its fault was undone"
+            )
+        for difference in done.left:
             say(f"not as it was before run {entry.run_id}: {difference}")
 
 
-def undo_leftover(entry: UndoEntry, cluster: Cluster, clock: Clock) -> tuple[str, ...]:
-    """Undoes what a killed run left; gives what is still different.
+def undo_leftover(
+    entry: UndoEntry, cluster: Cluster, clock: Clock, *, bring_back: bool
+) -> Restoration:
+    """Undoes what a killed run left; `bring_back` is that of `restore`.
 
     Raises `ClusterError` and `WaitTimeoutError`.
     """
     fault = FAULTS[entry.fault](cluster, entry.parameters)
-    done = restore(entry, fault, cluster, budget_s=UNDO_BUDGET_S, clock=clock)
-    for namespace in entry.namespaces:
-        marker.remove(cluster, namespace=namespace, run_id=entry.run_id)
-    return done.left
+    done = restore(
+        entry, fault, cluster, budget_s=UNDO_BUDGET_S, clock=clock, bring_back=bring_back
+    )
+    marker.release(cluster, namespaces=entry.namespaces, run_id=entry.run_id)
+    return done
+
+
+def _no_marker(kubeconfig: Path, found: marker.Unreadable) -> TargetError:
+    return TargetError(
+        f"configmap/{found.name} in {found.namespace} is labelled as the marker of a drill,"
+        f" and is none: {found.why}",
+        path=kubeconfig,
+        fix=f"see who made it, then: kubectl -n {found.namespace} delete configmap {found.name}",
+    )
+
+
+def _raise(failures: Sequence[RundrillError]) -> None:
+    """All of them as one, each with its own place and fix."""
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise TargetError("\n".join(str(failure) for failure in failures))

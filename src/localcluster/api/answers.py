@@ -54,7 +54,7 @@ def failure(error: ApiError) -> KubeObject:
         "message": error.message,
         "reason": error.reason,
     }
-    if error.details:
+    if error.details is not None:
         body["details"] = error.details
     body["code"] = error.code
     return body
@@ -62,7 +62,7 @@ def failure(error: ApiError) -> KubeObject:
 
 def error_answer(error: ApiError) -> web.Response:
     response = json_answer(failure(error), error.code)
-    if "retryAfterSeconds" in error.details:
+    if error.details and "retryAfterSeconds" in error.details:
         response.headers["Retry-After"] = str(error.details["retryAfterSeconds"])
     return response
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from localcluster import kinds, selectors, status
+from localcluster import disruption, kinds, status
 from localcluster.api.answers import json_answer, number, read_json, success
 from localcluster.api.context import Api, Target
 from localcluster.api.conversion import shown
@@ -21,6 +21,8 @@ _ANSWERS_OBJECT: Final = (
     kinds.SERVICE_ACCOUNTS,
 )
 _POLICIES: Final = ("Foreground", "Background", "Orphan", "nil")
+# A pod that does no work is evicted whatever the budgets say.
+_IDLE: Final = ("Pending", "Succeeded", "Failed")
 
 
 class _Options:
@@ -103,6 +105,7 @@ async def delete_collection(request: web.Request, api: Api, target: Target) -> w
             405,
             "MethodNotAllowed",
             "the server does not allow this method on the requested resource",
+            details={},
         )
     options = _Options(request, await read_json(request))
     options.uid = options.version = None
@@ -130,22 +133,30 @@ async def evict(request: web.Request, api: Api, target: Target) -> web.Response:
 
 
 def _ask_budgets(api: Api, pod: KubeObject) -> None:
-    if not _is_ready(pod):
+    if "deletionTimestamp" in pod["metadata"] or pod.get("status", {}).get("phase") in _IDLE:
         return
     namespace = pod["metadata"]["namespace"]
-    for budget in api.registry.list(kinds.POD_DISRUPTION_BUDGETS, namespace):
-        selects = selectors.from_selector(budget["spec"].get("selector"))
-        if not selects(pod["metadata"].get("labels") or {}):
-            continue
-        pods = api.registry.list(kinds.PODS, namespace, selects)
-        healthy = sum(_is_ready(other) for other in pods)
-        needed = _healthy_needed(budget["spec"], len(pods))
-        if healthy - 1 < needed:
+    budgets = [
+        budget
+        for budget in api.registry.list(kinds.POD_DISRUPTION_BUDGETS, namespace)
+        if disruption.covers(budget, pod)
+    ]
+    if len(budgets) > 1:
+        text = "This pod has more than one PodDisruptionBudget, which the eviction subresource"
+        raise ApiError(500, "InternalError", f"{text} does not support.")
+    for budget in budgets:
+        found = disruption.health(api.registry, budget)
+        if not disruption.is_healthy(pod) and (
+            0 < found.desired <= found.current
+            or budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+        ):
+            return
+        if not found.allowed:
             name = budget["metadata"]["name"]
             cause = {
                 "reason": "DisruptionBudget",
-                "message": f"The disruption budget {name} needs {needed} healthy pods and has "
-                f"{healthy} currently",
+                "message": f"The disruption budget {name} needs {found.desired} healthy pods and "
+                f"has {found.current} currently",
             }
             raise ApiError(
                 429,
@@ -153,24 +164,3 @@ def _ask_budgets(api: Api, pod: KubeObject) -> None:
                 "Cannot evict pod as it would violate the pod's disruption budget.",
                 details={"causes": [cause]},
             )
-
-
-def _is_ready(pod: KubeObject) -> bool:
-    return "deletionTimestamp" not in pod["metadata"] and any(
-        condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in pod.get("status", {}).get("conditions") or ()
-    )
-
-
-def _healthy_needed(spec: KubeObject, expected: int) -> int:
-    """minAvailable, or what maxUnavailable leaves; percentages of the pods there are, rounded up
-    as the disruption controller rounds both."""
-    if "maxUnavailable" in spec:
-        return max(expected - _share(spec["maxUnavailable"], expected), 0)
-    return _share(spec.get("minAvailable", 1), expected)
-
-
-def _share(value: int | str, total: int) -> int:
-    if isinstance(value, int):
-        return value
-    return -(-total * int(value.removesuffix("%")) // 100)

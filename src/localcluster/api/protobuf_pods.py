@@ -10,6 +10,7 @@ from typing import Final
 from localcluster.api.protobuf_notation import Fields, message
 
 POD_MESSAGES: Final[Mapping[str, Fields]] = {
+    "Pod": message(metadata="1 ObjectMeta", spec="2 PodSpec", status="3 "),
     "PodTemplateSpec": message(metadata="1 ObjectMeta", spec="2 PodSpec"),
     "PodSpec": message(
         volumes="1 []Volume",

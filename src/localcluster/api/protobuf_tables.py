@@ -213,6 +213,7 @@ BODIES: Final[Mapping[str, str]] = {
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "Job": "batch/v1",
     "Namespace": "v1",
+    "Pod": "v1",
     "PodDisruptionBudget": "policy/v1",
     "Secret": "v1",
     "SelfSubjectAccessReview": "authorization.k8s.io/v1",

@@ -156,6 +156,7 @@ def _not_allowed() -> ApiError:
         405,
         "MethodNotAllowed",
         "the server does not allow this method on the requested resource",
+        details={},
     )
 
 

@@ -1,8 +1,9 @@
 """Events, counted together as the real recorder does."""
 
 import logging
-import secrets
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +19,17 @@ _SWEEP_S: Final = 60.0
 # More than this many different messages of one reason about one object become one event.
 _SIMILAR: Final = 10
 _SIMILAR_WITHIN_S: Final = 600.0
+
+
+def _moments() -> Iterator[int]:
+    """Nanoseconds, always growing: events are named by them, so lists are in their order."""
+    moment = 0
+    while True:
+        moment = max(time.time_ns(), moment + 1)
+        yield moment
+
+
+_MOMENTS: Final = _moments()
 
 
 class EventRecorder:
@@ -157,9 +169,8 @@ class EventRecorder:
 def _base(about: KubeObject, involved: KubeObject) -> KubeObject:
     name = about.get("name") or about["metadata"]["name"]
     namespace = involved.get("namespace") or "default"
-    # The real suffix is the time in nanoseconds; only its uniqueness matters.
     return {
-        "metadata": {"name": f"{name}.{secrets.token_hex(8)}", "namespace": namespace},
+        "metadata": {"name": f"{name}.{next(_MOMENTS):x}", "namespace": namespace},
         "involvedObject": involved,
     }
 

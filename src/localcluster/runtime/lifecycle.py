@@ -41,7 +41,7 @@ class Lifecycle:
         """preStop hook, stop signal, and SIGKILL when the grace period is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace_s / self._compress
-        if await self._pre_stop(inside, deadline - loop.time()):
+        if await self._pre_stop(inside, child, deadline - loop.time()):
             deadline = max(deadline, loop.time() + _LEAST_GRACE_S / self._compress)
         child.signal(inside.image.stop_signal)
         try:
@@ -74,14 +74,22 @@ class Lifecycle:
             await self.end(inside, child, self.grace_s)
         return problem
 
-    async def _pre_stop(self, inside: Inside, left_s: float) -> bool:
-        """False when there is no hook, or no time for one."""
+    async def _pre_stop(self, inside: Inside, child: Child, left_s: float) -> bool:
+        """False when there is no hook, or no time for one. It ends with the container."""
         hook = self._hooks.get("preStop")
         if not hook or left_s <= 0:
             return False
+        running = asyncio.create_task(self._run(hook, inside, left_s))
+        ended = asyncio.create_task(child.wait())
         try:
-            await self._run(hook, inside, left_s)
-        except hooks.HookError:
+            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+            failed = not running.done() or isinstance(running.exception(), hooks.HookError)
+            if running.done() and not failed:
+                running.result()
+        finally:
+            running.cancel()
+            ended.cancel()
+        if failed:
             self._event("Warning", "FailedPreStopHook", "PreStopHook failed")
         return True
 

@@ -46,6 +46,7 @@ class PodWorker:
         self._fail: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._end: asyncio.Task[None] | None = None
+        self._until = 0.0  # when its grace is over, once it is being ended
 
     @property
     def containers(self) -> list[Container]:
@@ -61,11 +62,17 @@ class PodWorker:
 
     def terminate(self, grace_s: float) -> asyncio.Task[None]:
         """Ends the pod with grace and removes its object; a second call may shorten the grace."""
-        if self._end is not None and grace_s <= 0:
-            self.kill()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace_s / self._node.compress
         if self._end is None:
+            self._until = until
             self._end = asyncio.create_task(self._terminate(grace_s))
             self._end.add_done_callback(_report)
+        elif grace_s <= 0:
+            self.kill()
+        elif until < self._until:
+            self._until = until
+            loop.call_at(until, self.kill)
         return self._end
 
     def kill(self) -> None:

@@ -16,7 +16,7 @@ from rundrill.target.cluster import Cluster
 PACE: Final = (
     FaultParameter(
         name="interval", help="the time from one round of killing to the next",
-        kind="duration", low=1, default="100s", compressed=True,
+        kind="duration", low=1, default="5s",  # a pod takes its time to start, however compressed
     ),
     FaultParameter(
         name="duration", help="it stops by itself after this time",

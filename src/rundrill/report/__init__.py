@@ -9,14 +9,16 @@ from rundrill.errors import MachineError
 from rundrill.events import Event
 from rundrill.model import Verdict
 from rundrill.report import game_day, html, json_report, junit
-from rundrill.report.arms import compare
+from rundrill.report.arms import Comparison, compare
 from rundrill.report.console import Console
 from rundrill.report.game_day import GameDayEntry, is_game_day, outcome_of, read_game_day
 
 __all__ = [
+    "Comparison",
     "Console",
     "GameDayEntry",
     "ReportPaths",
+    "compare",
     "is_game_day",
     "outcome_of",
     "read_game_day",
@@ -52,7 +54,7 @@ def write(
         folder,
         html=html.render(events, verdict, comparison),
         json=json_report.render(events, verdict, comparison),
-        junit=junit.render(events, verdict),
+        junit=junit.render(events, verdict, comparison),
     )
 
 

@@ -14,7 +14,7 @@ from rundrill.model import Attribution, Times, Verdict
 from rundrill.report import units
 from rundrill.report.run import Run
 from rundrill.report.svg import Drawing, Value, linear, nice_ceiling, step_path, text_width, ticks
-from rundrill.verdict import attribute, headline, judge
+from rundrill.verdict import attribute, control_problem, headline, judge
 
 BEFORE_S: Final = 10.0
 """How much of the baseline is drawn, to see the change."""
@@ -29,6 +29,11 @@ class Comparison:
     attribution: Attribution
     run: Run | None
     verdict: Verdict | None
+
+    @property
+    def problem(self) -> str:
+        """What the control arm broke, or that it was aborted: the drill fails by it."""
+        return "" if self.verdict is None else control_problem(self.verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

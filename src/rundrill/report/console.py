@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from rundrill import events as e
-from rundrill.model import Attribution, GameDayOutcome, Promise, PromiseState, Verdict
+from rundrill.model import GameDayOutcome, Promise, PromiseState, Verdict
 from rundrill.report import units
+from rundrill.report.arms import Comparison
 from rundrill.report.figures import NOT_COMPRESSED, by_weight
 from rundrill.report.game_day import DAY_TONES, GameDayEntry
 from rundrill.report.sentences import load_line, sentence
@@ -94,27 +95,33 @@ class Console:
         report_path: Path,
         *,
         compression: float | None = None,
-        attribution: Attribution | None = None,
+        comparison: Comparison | None = None,
     ) -> None:
         """The last lines: the verdict, why, the promises, and where the report is.
 
-        `compression` is needed where this console saw no `DrillStarted`; `attribution` where a
-        control arm was run.
+        `compression` is needed where this console saw no `DrillStarted`; `comparison` where a
+        control arm was asked for.
         """
+        attribution = None if comparison is None else comparison.attribution
+        control = None if comparison is None else comparison.verdict
+        style = _TONE_STYLE[tone(verdict, control)]
         with self._lock:
             scale = units.Scale(compression or self._compression)
             self._line("")
             arm = "" if verdict.arm == "drill" else f"{verdict.arm} arm: ".upper()
             self._line(
-                f"{arm}{headline(verdict).upper()}: {one_line(verdict.reason)}",
+                f"{arm}{headline(verdict, control).upper()}: {one_line(verdict.reason)}",
                 "bold",
-                _TONE_STYLE[tone(verdict)],
+                style,
             )
             if verdict.acceptance_reason:
-                self._line(one_line(verdict.acceptance_reason), _TONE_STYLE[tone(verdict)])
+                self._line(one_line(verdict.acceptance_reason), style)
+            if comparison is not None and comparison.problem:
+                told = f"The control arm failed, and the drill with it: {comparison.problem}"
+                self._line(one_line(told), style)
             if attribution is not None:
-                style = "" if attribution.finding is None else "yellow"
-                self._line(f"With and without the procedure: {attribution.sentence}", style)
+                colour = "" if attribution.finding is None else "yellow"
+                self._line(f"With and without the procedure: {attribution.sentence}", colour)
             if scale.compressed:
                 self._line(f"Time was compressed {units.factor(scale.compression)}.", "dim")
             width = max((len(p.statement) for p in verdict.promises), default=0)

@@ -27,7 +27,7 @@ from rundrill.report import html, json_report, junit, units
 from rundrill.report.arms import Comparison, compare
 from rundrill.report.text import one_line
 from rundrill.report.tone import Tone, tone
-from rundrill.verdict import game_day_outcome, headline, judge
+from rundrill.verdict import exit_code, game_day_outcome, headline, judge
 
 EVENTS: Final = "events.jsonl"
 CONTROL: Final = "control"
@@ -78,6 +78,10 @@ class GameDayEntry:
         return None if self.comparison is None else self.comparison.attribution
 
     @property
+    def control_verdict(self) -> Verdict | None:
+        return None if self.comparison is None else self.comparison.verdict
+
+    @property
     def title(self) -> str:
         return self.name if self.started is None else self.started.plan.title
 
@@ -88,18 +92,20 @@ class GameDayEntry:
     @property
     def answer(self) -> str:
         """The verdict in a few words."""
-        return "not run" if self.verdict is None else headline(self.verdict)
+        return "not run" if self.verdict is None else headline(self.verdict, self.control_verdict)
 
     @property
     def tone(self) -> Tone:
-        return "invalid" if self.verdict is None else tone(self.verdict)
+        return "invalid" if self.verdict is None else tone(self.verdict, self.control_verdict)
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Why, what of it was accepted, and whether the procedure was what helped."""
+        """Why, what was accepted, what the control arm broke, and whether the procedure helped."""
         if self.verdict is None:
             return (self.why_not_run or "it was not run",)
         told = [self.verdict.reason, self.verdict.acceptance_reason]
+        if self.comparison is not None and self.comparison.problem:
+            told.append(f"the control arm failed: {self.comparison.problem}")
         if self.attribution is not None:
             told.append(f"was it the procedure? {self.attribution.sentence}")
         return tuple(filter(None, told))
@@ -126,8 +132,11 @@ class GameDayEntry:
 
 
 def outcome_of(entries: Sequence[GameDayEntry]) -> GameDayOutcome:
-    """The worst of the drills; one that was not run never passes."""
-    return game_day_outcome([(entry.name, entry.verdict) for entry in entries])
+    """The worst of the drills and of what their control arms broke; not run never passes."""
+    return game_day_outcome(
+        [(entry.name, entry.verdict) for entry in entries],
+        [entry.control_verdict for entry in entries],
+    )
 
 
 def is_game_day(folder: Path) -> bool:
@@ -196,11 +205,7 @@ def render_json(entries: Sequence[GameDayEntry], outcome: GameDayOutcome) -> str
                     "name": entry.name,
                     "folder": entry.folder.as_posix(),
                     "answer": entry.answer,
-                    "exit_code": (
-                        Outcome.INVALID.exit_code
-                        if entry.verdict is None
-                        else entry.verdict.exit_code
-                    ),
+                    "exit_code": exit_code(entry.verdict, entry.control_verdict),
                     "why_not_run": None if entry.verdict else entry.sentences[0],
                     "report": (
                         None
@@ -233,8 +238,8 @@ def render_junit(entries: Sequence[GameDayEntry], outcome: GameDayOutcome) -> st
             why = one_line(entry.sentences[0])
             ET.SubElement(case, "error", type="not run", message=f"not run: {why}").text = why
         else:
-            junit.answer(case, entry.verdict)
-            root.append(junit.suite_of(entry.events, entry.verdict, number))
+            junit.answer(case, entry.verdict, entry.comparison)
+            root.append(junit.suite_of(entry.events, entry.verdict, number, entry.comparison))
     ET.SubElement(day, "system-out").text = "\n".join(
         f"{entry.name}: {entry.answer}: {one_line('; '.join(entry.sentences), 600)}"
         for entry in entries
@@ -280,13 +285,24 @@ def _why(earlier: Sequence[GameDayEntry]) -> str:
     for entry in reversed(earlier):
         if entry.verdict is None:
             continue
-        stopped = [event for event in entry.events if isinstance(event, e.LoadStopped)]
-        undone = [event for event in entry.events if isinstance(event, e.FaultUndone)]
-        if entry.verdict.outcome is Outcome.ABORTED:
-            return f"{entry.name} was aborted"
-        if stopped and not stopped[-1].expected:
-            return f"the load died during {entry.name}"
-        if undone and not undone[-1].undone:
-            return f"the fault of {entry.name} is not undone"
-        return f"the day ended after {entry.name}"
+        arms = [(entry.name, entry.verdict, entry.events)]
+        if entry.control_verdict is not None and entry.control:
+            arms.append((f"the control arm of {entry.name}", entry.control_verdict, entry.control))
+        told = [why for arm in reversed(arms) if (why := _stopped_by(*arm))]
+        return told[0] if told else f"the day ended after {arms[-1][0]}"
     return "the day ended before it"
+
+
+def _stopped_by(name: str, verdict: Verdict, events: Sequence[e.Event]) -> str:
+    """Why no drill could follow this arm; empty when one could."""
+    stopped = next((x for x in reversed(events) if isinstance(x, e.LoadStopped)), None)
+    undone = next((x for x in reversed(events) if isinstance(x, e.FaultUndone)), None)
+    if verdict.outcome is Outcome.ABORTED:
+        return f"{name} was aborted"
+    if stopped is not None and not stopped.expected:
+        return f"the load died during {name}"
+    if undone is not None and not undone.undone:
+        return f"the fault of {name} is not undone"
+    if undone is not None and undone.differences:
+        return f"{name} left the target other than it was"
+    return ""

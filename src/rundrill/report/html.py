@@ -63,6 +63,7 @@ def render(
 ) -> str:
     """The page as text. Raises `RundrillError` when the run never began."""
     run = Run(events)
+    control = None if comparison is None else comparison.verdict
     scale = units.Scale(run.plan.compression)
     periods = figures.periods(run, verdict.times)
     steady = run.every(e.SteadyStateSampled)
@@ -72,8 +73,8 @@ def render(
         plan=run.plan,
         started=run.started,
         verdict=verdict,
-        headline=headline(verdict),
-        tone=tone(verdict),
+        headline=headline(verdict, control),
+        tone=tone(verdict, control),
         accepted={item.promise: item for item in run.plan.accepted},
         comparison=comparison,
         arm_rows=() if comparison is None else arms.rows(run, verdict, comparison),

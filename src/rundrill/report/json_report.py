@@ -18,7 +18,7 @@ from rundrill.model import Verdict
 from rundrill.report import figures
 from rundrill.report.arms import Comparison
 from rundrill.report.run import Run, StepView
-from rundrill.verdict import headline
+from rundrill.verdict import exit_code, headline
 
 SCHEMA: Final = "rundrill.report/1"
 _HALF_PAIRS: Final = re.compile("[\ud800-\udfff]")
@@ -42,6 +42,7 @@ def body(
     """The object itself, for a report of several drills."""
     run = Run(events)
     plan = run.plan
+    control = None if comparison is None else comparison.verdict
     return {
         "schema": SCHEMA,
         "run_id": run.started.run_id,
@@ -49,8 +50,8 @@ def body(
         "title": plan.title,
         "target": plan.target,
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.exit_code,
-        "headline": headline(verdict),
+        "exit_code": exit_code(verdict, control),
+        "headline": headline(verdict, control),
         "arm": verdict.arm,
         "reason": verdict.reason,
         "acceptance": {
@@ -98,6 +99,7 @@ def _control(comparison: Comparison | None) -> object:
         "run_id": comparison.run.started.run_id,
         "outcome": comparison.verdict.outcome.value,
         "reason": comparison.verdict.reason,
+        "problem": comparison.problem,
         "times": dataclasses.asdict(comparison.verdict.times),
     }
 

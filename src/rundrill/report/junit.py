@@ -6,7 +6,8 @@ error. A promise that held in a drill that does not count is skipped: nothing in
 
 A drill that broke as accepted is skipped, as other tools write an expected failure: never a
 success, and no failure either. One that held where it was said to break fails. The answer of a
-control arm is skipped too: it tells how the service behaves without the procedure.
+control arm is skipped too: it tells how the service behaves without the procedure. What it broke
+itself fails the drill's verdict.
 """
 
 from collections.abc import Sequence
@@ -16,18 +17,19 @@ from xml.etree import ElementTree as ET
 from rundrill.events import Event
 from rundrill.model import Outcome, Promise, PromiseState, Verdict
 from rundrill.report import figures, units
+from rundrill.report.arms import Comparison
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence
 from rundrill.report.text import one_line, printable
-from rundrill.verdict import headline
+from rundrill.verdict import exit_code, headline
 
 _COUNTS = tuple(set(Outcome) - {Outcome.INVALID, Outcome.ABORTED})
 
 
-def render(events: Sequence[Event], verdict: Verdict) -> str:
+def render(events: Sequence[Event], verdict: Verdict, comparison: Comparison | None = None) -> str:
     """The XML document as text. Raises `RundrillError` when the run never began."""
     root = ET.Element("testsuites")
-    root.append(suite_of(events, verdict, 0))
+    root.append(suite_of(events, verdict, 0, comparison))
     return to_text(root)
 
 
@@ -37,13 +39,15 @@ def to_text(root: ET.Element) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
 
 
-def suite_of(events: Sequence[Event], verdict: Verdict, number: int) -> ET.Element:
+def suite_of(
+    events: Sequence[Event], verdict: Verdict, number: int, comparison: Comparison | None = None
+) -> ET.Element:
     """The suite of one drill, the `number`th of its document."""
     run = Run(events)
     plan = run.plan
     suite = ET.Element("testsuite")
     _properties(suite, run, verdict)
-    _verdict_case(suite, run, verdict)
+    answer(_case(suite, run, "verdict", run.end), verdict, comparison)
     for promise in verdict.promises:
         _promise_case(suite, run, verdict, promise)
     quiet = ("LoadSampled", "SteadyStateSampled")
@@ -112,28 +116,30 @@ def _case(suite: ET.Element, run: Run, name: str, seconds: float) -> ET.Element:
     )
 
 
-def _verdict_case(suite: ET.Element, run: Run, verdict: Verdict) -> None:
-    answer(_case(suite, run, "verdict", run.end), verdict)
-
-
-def answer(case: ET.Element, verdict: Verdict) -> None:
+def answer(case: ET.Element, verdict: Verdict, comparison: Comparison | None = None) -> None:
     """What a case says of the verdict as a whole; nothing when it held."""
-    told = "; ".join(filter(None, [verdict.reason, verdict.acceptance_reason]))
-    if verdict.acceptance == "accepted":
+    control = None if comparison is None else comparison.verdict
+    problem_told = "" if comparison is None else comparison.problem
+    sentences = [verdict.reason, verdict.acceptance_reason]
+    if problem_told:
+        sentences.append(f"control arm: {problem_told}")
+    told = "; ".join(filter(None, sentences))
+    code = exit_code(verdict, control)
+    if problem_told:
+        _fail(case, code, headline(verdict, control), told)
+    elif verdict.acceptance == "accepted":
         ET.SubElement(
             case, "skipped", type="accepted", message=f"broken, accepted: {one_line(told)}"
         )
     elif verdict.outcome in (Outcome.HEALED, Outcome.UNHEALED):
         ET.SubElement(case, "skipped", type="control", message=f"control arm: {one_line(told)}")
-    elif verdict.exit_code != 0:
-        failed = verdict.exit_code == Outcome.BROKEN.exit_code
-        problem = ET.SubElement(
-            case,
-            "failure" if failed else "error",
-            type=headline(verdict),
-            message=one_line(told),
-        )
-        problem.text = printable(told)
+    elif code != 0:
+        _fail(case, code, headline(verdict), told)
+
+
+def _fail(case: ET.Element, code: int, kind: str, told: str) -> None:
+    tag = "failure" if code == Outcome.BROKEN.exit_code else "error"
+    ET.SubElement(case, tag, type=kind, message=one_line(told)).text = printable(told)
 
 
 def _promise_case(suite: ET.Element, run: Run, verdict: Verdict, promise: Promise) -> None:

@@ -3,6 +3,7 @@
 from typing import Final, Literal
 
 from rundrill.model import Outcome, Verdict
+from rundrill.verdict import exit_code
 
 Tone = Literal["held", "broken", "accepted", "invalid", "aborted", "plain"]
 
@@ -18,8 +19,13 @@ _TONES: Final[dict[Outcome, Tone]] = {
 }
 
 
-def tone(verdict: Verdict) -> Tone:
-    """The class of its colours and its sign; arms answer a question, so they are plain."""
+def tone(verdict: Verdict, control: Verdict | None = None) -> Tone:
+    """The class of its colours and its sign; arms answer a question, so they are plain.
+
+    A control arm that fails the drill beside it takes the green from it.
+    """
+    if exit_code(verdict, control) != verdict.exit_code:
+        return "aborted" if exit_code(verdict, control) == Outcome.ABORTED.exit_code else "broken"
     if verdict.acceptance == "accepted":
         return "accepted"
     if verdict.acceptance == "unexpectedly-held":

@@ -60,7 +60,7 @@ class AutoResponder:
                     f"the responder stopped at line {stopped_at.line}: outside the blast radius",
                 )
             elif step.kind == "manual":
-                self._skip(step, "a manual step, and no command is bound to it")
+                self._skip(step, "a manual step, and no command is bound to it", unbound=True)
             elif step.kind == "monitoring":
                 why = "nothing to run: the drill itself watches for the stated time"
                 self._skip(step, why, needless=True)
@@ -69,7 +69,9 @@ class AutoResponder:
             elif not self._run(step):
                 stopped_at = step
 
-    def _skip(self, step: PlannedStep, why: str, *, needless: bool = False) -> None:
+    def _skip(
+        self, step: PlannedStep, why: str, *, needless: bool = False, unbound: bool = False
+    ) -> None:
         self._emit(
             StepSkipped(
                 at=self._now(),
@@ -79,6 +81,7 @@ class AutoResponder:
                 text=step.text,
                 why=why,
                 needless=needless,
+                unbound=unbound,
             )
         )
 

@@ -40,6 +40,12 @@ _PATHS = {
     "service": "/api/v1/namespaces/{namespace}/services/{name}",
     "statefulset": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
 }
+_OLDER: Mapping[str, tuple[str, ...]] = {
+    "cronjob": ("batch/v1", "batch/v1beta1"),
+    "horizontalpodautoscaler": ("autoscaling/v2", "autoscaling/v1"),
+    "poddisruptionbudget": ("policy/v1", "policy/v1beta1"),
+}
+"""What serves a kind on a cluster that does not serve it at the version of its path (1.20)."""
 
 
 class ClusterError(Exception):
@@ -150,22 +156,32 @@ class Cluster:
 
         What controllers make of it (pods, ReplicaSets, endpoints, a CronJob's Jobs) follows from
         it; Secrets are left out, since a drill has no business reading them, and the markers of
-        drills under way. A kind that this cluster does not serve has no objects in it.
+        drills under way. A kind that this cluster does not serve has no objects in it. Each object
+        says its `apiVersion`: the one that served it.
         """
         found: dict[str, Mapping[str, Any]] = {}
-        for kind, template in _PATHS.items():
-            path = template.format(namespace=namespace, name="").rstrip("/")
+        for kind in _PATHS:
+            listed = self._listed(kind, namespace)
+            # Items of a list carry neither.
+            named = {
+                "apiVersion": listed.get("apiVersion", ""),
+                "kind": str(listed.get("kind", "")).removesuffix("List"),
+            }
+            for item in listed.get("items") or []:
+                labels = item["metadata"].get("labels") or {}
+                if not item["metadata"].get("ownerReferences") and MARKER_LABEL not in labels:
+                    found[f"{kind}/{namespace}/{item['metadata']['name']}"] = {**named, **item}
+        return found
+
+    def _listed(self, kind: str, namespace: str) -> Mapping[str, Any]:
+        """The list of a kind at the newest version that serves it; empty when none does."""
+        for version in _OLDER.get(kind, ("",)):
             try:
-                items = self.get(path)["items"]
+                return self.get(_template(kind, version).format(namespace=namespace, name="")[:-1])
             except ClusterError as error:
                 if error.code != 404:
                     raise
-                continue
-            for item in items:
-                labels = item["metadata"].get("labels") or {}
-                if not item["metadata"].get("ownerReferences") and MARKER_LABEL not in labels:
-                    found[f"{kind}/{namespace}/{item['metadata']['name']}"] = item
-        return found
+        return {}
 
     def pods(self, namespace: str, selector: str) -> Sequence[Pod]:
         """All pods that match, by name."""
@@ -260,12 +276,25 @@ class Cluster:
         return text
 
 
-def object_path(kind: str, namespace: str, name: str) -> str:
-    """The API path of `kind/namespace/name` as experiments write it. Raises `ClusterError`."""
-    template = _PATHS.get(kind)
-    if template is None:
+def object_path(kind: str, namespace: str, name: str, *, api_version: str = "") -> str:
+    """The API path of `kind/namespace/name` as experiments write it. Raises `ClusterError`.
+
+    `api_version` is the one that the object itself tells; one that does not serve the kind is
+    ignored.
+    """
+    if kind not in _PATHS:
         raise ClusterError(f"no such kind of object here: {kind} (known: {', '.join(_PATHS)})")
-    return template.format(namespace=namespace, name=name)
+    for part in (namespace, name):
+        if part in ("", ".", "..") or "/" in part:  # it would name another path
+            raise ClusterError(f"no name of an object: {kind}/{namespace}/{name}")
+    return _template(kind, api_version).format(
+        namespace=quote(namespace, safe=""), name=quote(name, safe="")
+    )
+
+
+def _template(kind: str, version: str) -> str:
+    newest, *older = _OLDER.get(kind, ("",))
+    return _PATHS[kind].replace(newest, version) if version in older else _PATHS[kind]
 
 
 def _reason(text: str) -> str:

@@ -21,6 +21,7 @@ from rundrill.target.cluster import Cluster, ClusterError
 START_BUDGET_S = 60.0
 READY_BUDGET_S = 120.0
 STOP_GRACE_S = 20.0
+STATUS_BUDGET_S = 20.0
 METADATA = "rundrill.json"
 
 Say = Callable[[str], None]
@@ -61,13 +62,45 @@ class LocalTarget:
         return self._folder.parent / f"{self._folder.name}.log"
 
     def running(self) -> float | None:
-        """The compression of a cluster that was left up here; None when there is none."""
-        try:
-            metadata = json.loads((self._folder / METADATA).read_text(encoding="utf-8"))
-            self._cluster().version()
-            return float(metadata["compression"])
-        except (OSError, ValueError, KeyError, TargetError, ClusterError):
+        """The compression of a cluster that was left up here; None when there is none.
+
+        Raises `TargetError` when one is there and does not answer: it is not gone.
+        """
+        path = self._folder / METADATA
+        if not path.exists():
             return None
+        try:
+            compression = float(json.loads(path.read_text(encoding="utf-8"))["compression"])
+            self._cluster().version()
+        except (OSError, ValueError, LookupError, TypeError, TargetError, ClusterError) as error:
+            if self._ended():
+                return None
+            raise TargetError(
+                f"the embedded cluster is up and cannot be used: {error}",
+                path=self._folder,
+                fix="try again, or end it: rundrill down",
+            ) from error
+        return compression
+
+    def _ended(self) -> bool:
+        """Whether the server's process is gone, as the cluster's own program tells it.
+
+        Raises `TargetError` when that cannot be told.
+        """
+        told = self._run(
+            [
+                sys.executable, "-m", "localcluster", "status",
+                f"--state={self._folder}", "--json",
+            ],
+            STATUS_BUDGET_S,
+            codes=(0, 1),
+        )  # fmt: skip
+        try:
+            return bool(json.loads(told)["status"] == "not running")
+        except (ValueError, LookupError, TypeError) as error:
+            raise TargetError(
+                f"the embedded cluster's status is no JSON object: {error}", path=self._folder
+            ) from error
 
     def up(self, *, compression: float, keep: bool) -> Cluster:
         """Starts the cluster, deploys the service and waits until all of it is ready.
@@ -119,6 +152,14 @@ class LocalTarget:
                 (self._folder / METADATA).unlink(missing_ok=True)
                 self._folder.rmdir()
         return None
+
+    def not_down(self, failure: str) -> TargetError:
+        """What `down` gave, as one message."""
+        return TargetError(
+            f"the embedded cluster is not down: {failure}",
+            path=self.kubeconfig,
+            fix="run `rundrill down` again",
+        )
 
     def _cluster(self) -> Cluster:
         return Cluster(self.kubeconfig, scratch=self._scratch)
@@ -178,7 +219,8 @@ class LocalTarget:
         except ClusterError as error:
             raise TargetError(f"the embedded cluster went away: {error}") from error
 
-    def _run(self, command: list[str], budget_s: float) -> None:
+    def _run(self, command: list[str], budget_s: float, *, codes: tuple[int, ...] = (0,)) -> bytes:
+        """What it wrote. Raises `TargetError` for an exit code that is not one of `codes`."""
         environment = {
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
@@ -196,9 +238,10 @@ class LocalTarget:
             )
         except subprocess.TimeoutExpired as error:
             raise TargetError(f"`{' '.join(command[1:4])}` took over {budget_s:g} s") from error
-        if done.returncode != 0:
+        if done.returncode not in codes:
             told = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
             raise TargetError(
                 f"`{Path(command[0]).name} {' '.join(command[1:4])}` failed: {told[-2000:]}",
                 path=self._manifests if "apply" in command else None,
             )
+        return done.stdout

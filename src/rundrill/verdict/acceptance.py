@@ -1,14 +1,15 @@
 """Findings that an experiment accepts, like an expected failure of a strict test.
 
 Accepted is a drill that broke in exactly the stated way: the broken promises are the accepted ones,
-and whatever is unproven is so because the drill never came to it. Anything else fails, also that
-it held after all: then the acceptance is out of date.
+and whatever is unproven is so because the drill never came to it. The procedure was followed, too:
+what breaks because its commands fail is another finding. Anything else fails, also that it held
+after all: then the acceptance is out of date.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from rundrill.events import DrillStarted, FaultUndone
+from rundrill.events import DrillStarted, FaultUndone, RecoveryMissed
 from rundrill.model import (
     Acceptance,
     AcceptanceState,
@@ -17,6 +18,7 @@ from rundrill.model import (
     PromiseState,
     StepHarm,
 )
+from rundrill.verdict.promises import failed_commands, not_executed
 from rundrill.verdict.record import Record
 
 
@@ -58,6 +60,11 @@ def _otherwise(
             yield f"`{promise.id}` is not proven: {promise.evidence}"
     for missing in sorted(set(accepted) - {promise.id for promise in promises}):
         yield f"there is no promise `{missing}`"
+    # Broken because nobody could follow the procedure says nothing of what the procedure is worth.
+    yield from failed_commands(record)
+    yield from not_executed(record, unbound=False)
+    if "recovered" in accepted and record.last(RecoveryMissed) is None:
+        yield "nobody saw that the service stayed broken for the whole time"
     undone = record.last(FaultUndone)
     if undone is None or not undone.undone:
         yield "the fault is not undone"  # nobody can accept that for the next drill

@@ -8,8 +8,10 @@ everything from the injection to that first command: what the fault and the earl
 The measure is the worst ten seconds of each, not the average: a short outage must not drown in a
 long wait, and a fault whose harm grows until the alert fires must not be blamed on the step that
 follows it. The last three seconds before the step count beside them: where an alert is quick, the
-fault has not had ten. A step is harmful when its worst ten seconds were worse than all of these,
-and worse than the steady state allows.
+fault has not had ten. A step is harmful when its worst ten seconds were worse than the steady state
+allows, and worse than all of these by more than chance makes them. What customers ask for is drawn:
+a fault that hits one kind of payment hits 40 % of these ten seconds and 47 % of those. Up to three
+standard errors are no difference.
 
 A request counts in the second in which it was *due*: one that the fault let hang until it timed
 out is the fault's. Requests that the load had to drop got no answer either, so they failed. Where
@@ -34,6 +36,8 @@ LAST_SHARE = 0.3
 """Of a stretch: how it was just before the step."""
 SLOW_SHARE = 0.05
 """The runbook's response time is a 95th percentile: one answer in twenty may take longer."""
+CHANCE = 3.0
+"""Standard errors. Of many stretches the worst counts, which is above the average by chance."""
 ERROR_RATE = "error rate"
 
 
@@ -46,6 +50,34 @@ class _Second:
     failed: int
     slow: int
     answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """`count` of `requests`, of which there is at least one."""
+
+    count: int
+    requests: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.requests
+
+    def above(self, other: "_Share") -> bool:
+        """By more than chance makes of two equals (the pooled test of two proportions)."""
+        pooled = (self.count + other.count) / (self.requests + other.requests)
+        error = math.sqrt(pooled * (1 - pooled) * (1 / self.requests + 1 / other.requests))
+        return self.value - other.value > CHANCE * error
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A stretch of time, its worst ten seconds, and whether some part of it is no data."""
+
+    stretch: Stretch
+    failed: _Share | None
+    slow: _Share | None
+    blind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,29 +164,33 @@ class _Account:
         # Nobody will ever know how those ended that were still waiting when the record did.
         self._open_from = last.at - last.oldest_in_flight_s if last and waiting else math.inf
 
-    def before(self, start: float, end: float) -> Stretch:
+    def before(self, start: float, end: float) -> _Known:
         """What is known of [start, end), its last seconds by themselves among it."""
         last = max(start, end - LAST_SHARE * self._length_s)
-        return self._known(start, end, [*self._parts(start, end), self._part(last, end)])[0]
+        return self._known(start, end, [*self._parts(start, end), self._part(last, end)])
 
-    def after(self, start: float, end: float) -> tuple[Stretch, bool]:
-        """What is known of [start, end), and whether some part of it is no data."""
+    def after(self, start: float, end: float) -> _Known:
+        """What is known of [start, end)."""
         return self._known(start, end, [*self._parts(start, end)])
 
-    def _known(self, start: float, end: float, parts: Sequence[_Second]) -> tuple[Stretch, bool]:
+    def _known(self, start: float, end: float, parts: Sequence[_Second]) -> _Known:
         inside = self._inside(start, end)
-        failed = [part.failed / part.requests for part in parts if part.requests and part.answered]
-        slow = [part.slow / part.requests for part in parts if part.requests and part.answered]
-        known = Stretch(
+        told = [part for part in parts if part.requests and part.answered]
+        failed = _worst(_Share(part.failed, part.requests) for part in told)
+        slow = _worst(_Share(part.slow, part.requests) for part in told)
+        if not self._counts_slow:
+            slow = None
+        stretch = Stretch(
             start=start,
             end=end,
             requests=sum(s.requests for s in inside),
             failed=sum(s.failed for s in inside),
             slow=sum(s.slow for s in inside) if self._counts_slow else None,
-            worst_failed=max(failed, default=None),
-            worst_slow=max(slow, default=None) if self._counts_slow else None,
+            worst_failed=None if failed is None else failed.value,
+            worst_slow=None if slow is None else slow.value,
         )
-        return known, len(failed) < len(parts) or end > self._open_from
+        blind = len(told) < len(parts) or end > self._open_from
+        return _Known(stretch, failed, slow, blind)
 
     def _inside(self, start: float, end: float) -> Sequence[_Second]:
         """A second belongs to the time that holds its middle."""
@@ -188,19 +224,23 @@ class _Account:
         )
 
 
+def _worst(shares: Iterable[_Share]) -> _Share | None:
+    return max(shares, key=lambda share: share.value, default=None)
+
+
 def _key(at: float) -> int:
     return round(at * 1000)
 
 
 def _judge(account: _Account, step: _Step, injected: float, end: float, limit: float) -> StepHarm:
     before = account.before(injected, step.start)
-    during, blind = account.after(step.start, end)
-    failing = _worse(during.worst_failed, before.worst_failed, limit)
-    slower = _worse(during.worst_slow, before.worst_slow, SLOW_SHARE)
+    during = account.after(step.start, end)
+    failing = _worse(during.failed, before.failed, limit)
+    slower = _worse(during.slow, before.slow, SLOW_SHARE)
     state: Literal["harmless", "harmful", "unknown"]
     if "yes" in (failing, slower):
         state = "harmful"
-    elif blind or "unknown" in (failing, slower):
+    elif during.blind or "unknown" in (failing, slower):
         state = "unknown"
     else:
         state = "harmless"
@@ -210,18 +250,20 @@ def _judge(account: _Account, step: _Step, injected: float, end: float, limit: f
         line=step.line,
         text=step.step.text,
         state=state,
-        evidence=_evidence(before, during, blind=blind, slower=slower == "yes"),
-        before=before,
-        during=during,
+        evidence=_evidence(
+            before.stretch, during.stretch, blind=during.blind, slower=slower == "yes"
+        ),
+        before=before.stretch,
+        during=during.stretch,
     )
 
 
-def _worse(during: float | None, before: float | None, limit: float) -> str:
-    if during is None or during <= limit:
+def _worse(during: _Share | None, before: _Share | None, limit: float) -> str:
+    if during is None or during.value <= limit:
         return "no"
     if before is None:
         return "unknown"
-    return "yes" if during > before else "no"
+    return "yes" if during.above(before) else "no"
 
 
 def _evidence(before: Stretch, during: Stretch, *, blind: bool, slower: bool) -> str:

@@ -145,19 +145,57 @@ def _detected(record: Record) -> Promise:
     if times.injected is None or record.started("detect") is None:
         evidence = "the drill ended before the alert was awaited"
         return _promise("detected", statement, State.UNPROVEN, evidence, line=line)
+    early = [*_before_the_fault(record)]
+    if early:
+        return _promise("detected", statement, State.UNPROVEN, "; ".join(early), line=line)
+    # Where nobody looked, an alert may have fired unseen, or late for want of an evaluation.
+    watched = times.firing or record.ended("detect")
+    gap = [*_gap(record, times.injected, watched)]
     if times.firing is None:
-        waited_s = record.ended("detect") - times.injected
+        waited_s = watched - times.injected
         if waited_s < limit_s:
             evidence = f"the drill ended {waited_s:.1f} s after the fault (limit {limit_s:.1f} s)"
             return _promise("detected", statement, State.UNPROVEN, evidence, line=line)
         evidence = f"{names} did not fire within {waited_s:.1f} s"
-        return _promise("detected", statement, State.BROKEN, evidence, limit_s=limit_s, line=line)
+        state = State.UNPROVEN if gap else State.BROKEN
+        told = "; ".join([evidence, *gap])
+        return _promise("detected", statement, state, told, limit_s=limit_s, line=line)
     measured_s = times.firing - times.injected
-    state = State.HELD if measured_s <= limit_s else State.BROKEN
     evidence = f"{names} fired {measured_s:.1f} s after the fault (limit {limit_s:.1f} s)"
+    state = State.HELD
+    if measured_s > limit_s:
+        state = State.UNPROVEN if gap else State.BROKEN
+        evidence = "; ".join([evidence, *gap])
     return _promise(
         "detected", statement, state, evidence, measured_s=measured_s, limit_s=limit_s, line=line
     )
+
+
+def _before_the_fault(record: Record) -> Iterator[str]:
+    """Expected alerts that began before the injection what they finished after it."""
+    injected = record.times.injected
+    assert injected is not None
+    for name in record.plan.expected_alerts:
+        since: AlertChanged | None = None
+        fired = False
+        for change in record.all(AlertChanged):
+            if change.alert != name:
+                continue
+            if change.state == "inactive":
+                since, fired = None, False
+            else:
+                since, fired = since or change, change.state == "firing"
+            if fired and change.at >= injected:
+                break  # the detection; what comes after it is another matter
+        if fired and since is not None and since.at < injected:
+            yield f"{name} was {since.state} {injected - since.at:.1f} s before the fault"
+
+
+def unmeasured(record: Record, missed: RecoveryMissed) -> str:
+    """Why nobody knows that it did not recover; empty where that was seen."""
+    blind = [*_gap(record, missed.at - 2 * GAP_LIMIT_S, missed.at)]
+    why = missed.unmeasured or "; ".join(blind)
+    return f"whether it recovered within {missed.waited_s:.1f} s is not known: {why}" if why else ""
 
 
 def _recovered(record: Record) -> Promise:
@@ -178,14 +216,17 @@ def _recovered(record: Record) -> Promise:
 
     if record.started("respond") is None:
         return told(State.UNPROVEN, "the procedure was not followed")
-    failed = [*_failed_commands(record)]
+    failed = [*failed_commands(record)]
     missed = record.last(RecoveryMissed)
+    unknown = "" if missed is None else unmeasured(record, missed)
+    if unknown:
+        return told(State.UNPROVEN, "; ".join([unknown, *failed]))
     if missed is not None:
         evidence = f"after {missed.waited_s:.1f} s: {missed.evidence}"
         return told(State.BROKEN, "; ".join([evidence, *failed]))
     if failed:
         return told(State.BROKEN, "; ".join(failed))
-    undone = [*_not_executed(record)]
+    undone = [*not_executed(record)]
     if undone:
         return told(State.UNPROVEN, "; ".join(undone))
     if times.recovered is None or times.firing is None:
@@ -334,7 +375,8 @@ def _some(keys: Sequence[str]) -> str:
 
 def _gap(record: Record, start: float, end: float) -> Iterator[str]:
     """The longest time in which nobody looked, when it is too long."""
-    looks = [e.at for e in record.all(SteadyStateSampled) if start <= e.at <= end]
+    seen = (e for e in record.all(SteadyStateSampled) if not e.stale)
+    looks = sorted(e.at for e in seen if start <= e.at <= end)
     times = [start, *looks, end]
     longest = max(after - before for before, after in pairwise(times))
     if longest > GAP_LIMIT_S:
@@ -352,7 +394,7 @@ def _kind(record: Record, event: CommandFinished) -> str:
     )
 
 
-def _failed_commands(record: Record) -> Iterator[str]:
+def failed_commands(record: Record) -> Iterator[str]:
     """A command of the runbook that does not work is broken, also one that only looks."""
     for event in record.all(CommandFinished):
         if event.endless:
@@ -363,10 +405,13 @@ def _failed_commands(record: Record) -> Iterator[str]:
             yield f"line {event.line} ended with exit code {event.exit_code}"
 
 
-def _not_executed(record: Record) -> Iterator[str]:
-    """A step that was not executed never passes."""
+def not_executed(record: Record, *, unbound: bool = True) -> Iterator[str]:
+    """A step that was not executed never passes; without `unbound` those that no command is for
+    are left out."""
     for event in record.events:
         if isinstance(event, CommandRefused):
             yield f"line {event.line} was not run: {event.why}"
-        elif isinstance(event, StepSkipped) and not event.needless:
+        elif (
+            isinstance(event, StepSkipped) and not event.needless and (unbound or not event.unbound)
+        ):
             yield f"step {event.number} (line {event.line}) was not done: {event.why}"

@@ -202,6 +202,41 @@ def test_a_finalizer_holds_until_it_is_removed(registry: MemoryRegistry) -> None
     assert registry.find(kinds.CONFIG_MAPS, "default", "a") is None
 
 
+def test_what_is_being_deleted_is_held_by_no_more_finalizers(registry: MemoryRegistry) -> None:
+    registry.create(kinds.CONFIG_MAPS, {"metadata": meta("a", finalizers=["a.b/x", "a.b/y"])})
+    registry.delete(kinds.CONFIG_MAPS, "default", "a")
+
+    def hold(*finalizers: str) -> None:
+        registry.modify(
+            kinds.CONFIG_MAPS,
+            "default",
+            "a",
+            lambda obj: obj["metadata"].update(finalizers=[*finalizers]),
+        )
+
+    with pytest.raises(ApiError, match="no new finalizers can be added") as caught:
+        hold("a.b/x", "a.b/z")
+    assert caught.value.code == 422
+    hold("a.b/y")
+    hold()
+    assert registry.find(kinds.CONFIG_MAPS, "default", "a") is None
+
+
+def test_nothing_is_remembered_of_owners_that_are_gone(registry: MemoryRegistry) -> None:
+    for turn in range(3):
+        owner = registry.create(kinds.CONFIG_MAPS, {"metadata": meta(f"owner-{turn}")})
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": f"owner-{turn}"}
+        reference["uid"] = owner["metadata"]["uid"]
+        held = meta("held", ownerReferences=[reference], finalizers=["a.b/x"])
+        registry.create(kinds.CONFIG_MAPS, {"metadata": held})
+        registry.delete(kinds.CONFIG_MAPS, "default", f"owner-{turn}")
+        registry.modify(
+            kinds.CONFIG_MAPS, "default", "held", lambda obj: obj["metadata"].pop("finalizers")
+        )
+        assert registry.find(kinds.CONFIG_MAPS, "default", "held") is None
+    assert not registry._garbage._dependents
+
+
 def test_another_uid_is_not_deleted(registry: MemoryRegistry) -> None:
     registry.create(kinds.CONFIG_MAPS, {"metadata": meta("a")})
     with pytest.raises(ApiError, match="does not match the UID in record"):

@@ -274,6 +274,7 @@ def responding() -> list[e.Event]:
             line=131,
             text="Tell the incident channel",
             why="a manual step without a binding; it was read, not carried out",
+            unbound=True,
         ),
     ]
 
@@ -632,7 +633,8 @@ def accepted() -> Sample:
         if isinstance(event, e.MoneyChecked)
         else event
         for event in refused.events
-        if not isinstance(event, e.DrillStarted | e.SoakJudged)
+        if not isinstance(event, e.DrillStarted | e.SoakJudged | e.CommandRefused)
+        and not (isinstance(event, e.CommandFinished) and event.exit_code is None)
     ]
     told = [started(plan(accepted=(known,))), *kept]
     return Sample(told, judge(told))

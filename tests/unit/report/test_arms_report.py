@@ -5,11 +5,13 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from rundrill import events as e
 from rundrill import report
+from rundrill.cli import main
 from rundrill.errors import RundrillError
 from rundrill.report import Console, arms, html, json_report
 from rundrill.verdict import judge
@@ -73,9 +75,76 @@ def test_the_reports_say_what_the_procedure_was_good_for(tmp_path: Path, runs, d
     assert body["control"]["outcome"] == "unhealed"
     assert body["control"]["times"]["recovered"] is None
     stream = io.StringIO()
-    attribution = arms.compare(drill.events, control.events).attribution
-    Console(stream).summary(drill.verdict, paths_.html, compression=15, attribution=attribution)
+    comparison = arms.compare(drill.events, control.events)
+    Console(stream).summary(drill.verdict, paths_.html, compression=15, comparison=comparison)
     assert "With and without the procedure: the procedure had the service back" in stream.getvalue()
+
+
+def failed(runs, kind: type, **fields):
+    return [
+        replace(event, **fields) if isinstance(event, kind) else event
+        for event in runs.control().events
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        (e.FaultUndone, {"undone": False, "evidence": "pods hang"}, "not undone: pods hang"),
+        (e.FaultUndone, {"differences": ("replicas 3, is 5",)}, "not undone: replicas 3, is 5"),
+        (e.MoneyChecked, {"lost": ("k1",)}, "money was lost or doubled: "),
+    ],
+)
+def test_what_the_control_arm_broke_fails_the_drill_in_every_report(
+    tmp_path: Path, runs, drill, kind: type, fields: dict[str, object], told: str, capsys
+) -> None:
+    control = failed(runs, kind, **fields)
+    put(tmp_path, drill.events)
+    put(tmp_path / "control", control)
+    assert main(["report", str(tmp_path)]) == 1
+    console = capsys.readouterr().out
+    assert "HELD, CONTROL ARM FAILED" in console
+    assert "The control arm failed, and the drill with it" in console
+    assert told in console
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    header = page.split("<body")[1].split("</header>")[0]
+    assert header.startswith(' class="broken"')
+    assert "HELD, CONTROL ARM FAILED" in header
+    assert told in header
+    body = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (body["outcome"], body["exit_code"]) == ("held", 1)
+    assert told in body["control"]["problem"]
+    (case,) = ET.parse(tmp_path / "junit.xml").findall("testsuite/testcase[@name='verdict']")
+    (failure,) = case
+    assert failure.tag == "failure"
+    assert told in failure.attrib["message"]
+
+
+def test_a_control_arm_that_is_invalid_leaves_the_answer_to_the_drill(
+    tmp_path: Path, runs, drill, capsys
+) -> None:
+    put(tmp_path, drill.events)
+    put(tmp_path / "control", failed(runs, e.BaselineJudged, alerts=("X",)))
+    assert main(["report", str(tmp_path)]) == 0
+    assert "the control arm is invalid" in capsys.readouterr().out
+    body = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (body["exit_code"], body["attribution"]["effect"]) == (0, "unknown")
+    assert body["control"]["problem"] == ""
+
+
+def test_a_control_arm_that_was_aborted_ends_as_the_run_did(
+    tmp_path: Path, runs, drill, capsys
+) -> None:
+    put(tmp_path, drill.events)
+    put(tmp_path / "control", runs.control().events[:-1])  # cut off
+    assert main(["report", str(tmp_path)]) == 4
+    assert "HELD, CONTROL ARM FAILED" in capsys.readouterr().out
+
+
+def put(folder: Path, events) -> None:
+    folder.mkdir(exist_ok=True)
+    lines = "".join(e.to_line(event) + "\n" for event in events)
+    (folder / "events.jsonl").write_text(lines, encoding="utf-8")
 
 
 def test_a_control_arm_that_was_asked_for_and_not_run_leaves_the_question_open(

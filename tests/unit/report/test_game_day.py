@@ -192,6 +192,58 @@ def test_why_a_drill_was_not_run_is_read_off_the_drill_before(
     assert report.read_game_day(tmp_path)[1].sentences == (why,)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "why"),
+    [
+        (e.FaultUndone, {"undone": False}, "the fault of the control arm of a is not undone"),
+        (
+            e.FaultUndone,
+            {"differences": ("replicas 3, is 5",)},
+            "the control arm of a left the target other than it was",
+        ),
+        (e.LoadStopped, {"expected": False}, "the load died during the control arm of a"),
+        (e.DrillEnded, None, "the control arm of a was aborted"),
+        (e.DrillEnded, {}, "the day ended after the control arm of a"),
+    ],
+)
+def test_a_control_arm_that_ended_the_day_is_named(
+    tmp_path: Path, runs, kind: type, fields: dict[str, object] | None, why: str
+) -> None:
+    events = [
+        replace(event, **fields) if isinstance(event, kind) and fields else event
+        for event in runs.control().events
+        if fields is not None or not isinstance(event, kind)
+    ]
+    put(tmp_path / "01-a", runs.held_events())
+    put(tmp_path / "01-a" / "control", events)
+    (tmp_path / "02-b").mkdir()
+    assert report.read_game_day(tmp_path)[1].sentences == (why,)
+
+
+def test_what_a_control_arm_broke_fails_the_day(tmp_path: Path, runs) -> None:
+    held = [event for event in runs.held_events() if not isinstance(event, e.StepSkipped)]
+    control = [
+        replace(event, lost=("k1",)) if isinstance(event, e.MoneyChecked) else event
+        for event in runs.control().events
+    ]
+    for number in (1, 2):  # the same experiment twice: neither may hide the other
+        put(tmp_path / f"0{number}-a", held)
+    put(tmp_path / "01-a" / "control", control)
+    put(tmp_path / "02-a" / "control", runs.control().events)
+    entries = report.read_game_day(tmp_path)
+    assert [entry.answer for entry in entries] == ["held, control arm failed", "held"]
+    assert entries[0].tone == "broken"
+    outcome = report.outcome_of(entries)
+    assert (outcome.outcome, outcome.exit_code) == ("broken", 1)
+    assert "the control arm of a: money was lost or doubled" in outcome.reason
+    written = report.write_game_day(tmp_path, entries)
+    body = json.loads(written.json.read_text(encoding="utf-8"))
+    assert [drill["exit_code"] for drill in body["drills"]] == [1, 0]
+    cases = ET.parse(written.junit).findall("testsuite[@id='0']/testcase")
+    assert [[child.tag for child in case] for case in cases] == [["failure"], []]
+    assert "money was lost or doubled" in written.html.read_text(encoding="utf-8")
+
+
 def test_a_control_folder_without_events_leaves_the_question_open(tmp_path: Path, runs) -> None:
     put(tmp_path / "01-a", runs.held_events())
     (tmp_path / "01-a" / "control").mkdir()

@@ -145,6 +145,7 @@ def test_steps_without_commands_are_skipped_with_the_reason(
     (event,) = stand_in.follow(step(1, kind))
     assert isinstance(event, StepSkipped)
     assert why in event.why
+    assert event.unbound is (kind == "manual")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import HELD, accepting, changed, command, control, dry, load, missed, without
+from recordings import HELD, accepting, changed, command, control, dry, load, looks, missed, without
 
 from rundrill.events import (
+    CommandFinished,
+    CommandRefused,
     DrillAborted,
     DrillEnded,
     DrillFailed,
@@ -16,14 +18,16 @@ from rundrill.events import (
     Event,
     FaultUndone,
     MoneyChecked,
+    Recovered,
     RecoveryMissed,
     SoakJudged,
+    StepSkipped,
 )
 from rundrill.model import ACCEPTABLE, Outcome, PromiseState
 from rundrill.verdict import headline, judge
 
 NOT_DURABLE = changed(SoakJudged, broken=("error rate",))
-HARMED = [load(46.0, failed=5) if e == load(46.0) else e for e in HELD]
+HARMED = [load(46.0, failed=12) if e == load(46.0) else e for e in HELD]
 
 
 def test_what_may_be_accepted_is_every_promise_but_those_that_make_a_drill_count() -> None:
@@ -58,7 +62,7 @@ def test_an_alert_that_does_not_fire_can_be_accepted_with_all_that_never_came_af
     events = [e for e in missed() if not 36.0 <= e.at <= 47.2 and not isinstance(e, RecoveryMissed)]
     ended = [replace(e, at=70.0) if getattr(e, "phase", "") == "detect" else e for e in HELD]
     late = next(e for e in ended if e.at == 70.0 and hasattr(e, "passed"))
-    verdict = judge(accepting([*events, late], "detected"))
+    verdict = judge(accepting([*events, *looks(36.0, 47.0), late], "detected"))
     assert verdict.acceptance == "accepted"
     assert {p.id for p in verdict.promises if p.state is PromiseState.UNPROVEN} == {
         "recovered",
@@ -101,13 +105,67 @@ def test_an_accepted_drill_without_some_other_proof_is_not_accepted(kind: type[A
 
 
 def test_a_soak_that_proves_nothing_is_not_one_that_was_never_reached() -> None:
-    blind = changed(SoakJudged, unmeasured=("no answer",))
-    events = [command(2, exit_code=1) if e == command(2) else e for e in blind]
+    blind = SoakJudged(
+        at=158.5, window_s=60.0, evaluations=60, broken=(), alerts=(), unmeasured=("no answer",)
+    )
+    events = [*missed(), blind]
     assert judge(accepting(events, "recovered")).acceptance == "accepted"  # no soak began
     begun = [
         replace(e, phase="soak") if getattr(e, "phase", "") == "recover" else e for e in events
     ]
     assert judge(accepting(begun, "recovered")).acceptance == "otherwise"
+
+
+REFUSED = CommandRefused(
+    at=44.0, procedure="p", number=2, line=42, text="kubectl delete", why="outside the plan"
+)
+SKIPPED = StepSkipped(
+    at=44.0, procedure="p", number=9, line=49, text="call them", why="the responder stopped"
+)
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [
+        ([REFUSED], "line 42 was not run: outside the plan"),
+        ([command(1, exit_code=1)], "ended with exit code 1"),
+        ([command(1, exit_code=None)], "did not end within"),
+        ([SKIPPED], "step 9 (line 49) was not done"),
+    ],
+)
+def test_a_procedure_that_could_not_be_followed_is_never_broken_as_accepted(
+    extra: list[Event], why: str
+) -> None:
+    """What did not run cannot have failed to help."""
+    gone = [e for e in missed() if not isinstance(e, CommandFinished)]
+    for events in (gone, missed()):
+        for accepted in (["recovered"], ["recovered", "harmless"]):
+            verdict = judge(accepting([*events[:-1], *extra, events[-1]], *accepted))
+            assert verdict.acceptance == "otherwise", accepted
+            assert verdict.exit_code == 1
+            assert why in verdict.acceptance_reason
+
+
+def test_a_step_that_is_for_no_command_or_not_needed_is_no_other_way_of_breaking() -> None:
+    endless = replace(command(1, exit_code=None), endless=True)
+    extra = [endless, replace(SKIPPED, unbound=True), replace(SKIPPED, needless=True)]
+    events = [*missed()[:-1], *extra, missed()[-1]]
+    assert judge(accepting(events, "recovered")).acceptance == "accepted"
+
+
+def test_a_service_that_came_back_too_late_did_not_stay_broken_as_accepted() -> None:
+    verdict = judge(accepting(changed(Recovered, at=200.0), "recovered"))
+    assert verdict.acceptance == "otherwise"
+    assert "nobody saw that the service stayed broken" in verdict.acceptance_reason
+
+
+@pytest.mark.parametrize("why", ["unknown: no answer", "the detection is behind"])
+def test_harm_that_nobody_could_tell_is_never_broken_as_accepted(why: str) -> None:
+    events = [replace(e, unmeasured=why) if isinstance(e, RecoveryMissed) else e for e in missed()]
+    assert judge(events).outcome is Outcome.INVALID
+    verdict = judge(accepting(events, "recovered"))
+    assert verdict.acceptance == "undecided"
+    assert verdict.exit_code == 3
 
 
 def test_a_promise_that_no_drill_makes_is_never_broken_as_accepted() -> None:
@@ -181,11 +239,14 @@ KINDS = sorted({type(e) for e in missed()} - {DrillStarted}, key=lambda kind: ki
                 DrillAborted(at=50.0, why="x"),
                 DrillFailed(at=50.0, phase="soak", why="x"),
                 command(1, exit_code=1),
+                REFUSED,
+                SKIPPED,
                 MoneyChecked(
                     at=50.0, acknowledged=1, stored=0, lost=("k",), doubled=(), error=None
                 ),
                 FaultUndone(at=50.0, undone=False, evidence="no", differences=()),
                 RecoveryMissed(at=50.0, waited_s=3.0, evidence="no"),
+                RecoveryMissed(at=50.0, waited_s=3.0, evidence="no", unmeasured="no answer"),
                 DrillEnded(at=200.0),
             ]
         ),
@@ -219,3 +280,4 @@ def test_a_drill_ends_with_0_only_when_it_held_or_broke_exactly_as_accepted(
         assert review[0] == "2"
         unproven = {p.id for p in verdict.promises if p.state is PromiseState.UNPROVEN}
         assert unproven <= {"recovered", "harmless", "durable"}
+        assert not any(bad in events for bad in (command(1, exit_code=1), REFUSED, SKIPPED))

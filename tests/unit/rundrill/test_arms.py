@@ -36,6 +36,16 @@ def changed_in(events: list[Event], kind: type[Any], **fields: Any) -> list[Even
 # ---------------------------------------------------------------- the control arm
 
 
+def test_whether_it_healed_is_not_known_where_nobody_could_tell() -> None:
+    events = [
+        replace(e, unmeasured="the detection is behind") if isinstance(e, RecoveryMissed) else e
+        for e in control(None)
+    ]
+    verdict = judge(events)
+    assert verdict.outcome is Outcome.INVALID
+    assert "is not known: the detection is behind" in verdict.reason
+
+
 def test_a_service_that_comes_back_by_itself_has_healed() -> None:
     verdict = judge(control(42.0))
     assert verdict.outcome is Outcome.HEALED

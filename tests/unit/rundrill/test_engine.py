@@ -27,13 +27,14 @@ from rundrill.events import (
     Restored,
     SilenceJudged,
     SoakJudged,
+    SteadyStateSampled,
     StepSkipped,
 )
 from rundrill.load import Delivered
 from rundrill.model import Arm, PlannedStep
 from rundrill.observer import Observer
 from rundrill.target.cluster import ClusterError, Rollout
-from rundrill.undo import UndoJournal
+from rundrill.undo import UndoEntry, UndoJournal
 
 
 @dataclass
@@ -64,6 +65,12 @@ class World:
     other_alert: bool = False
     unseen: tuple[str, ...] = ()
     patches_work: bool = True
+    held: bool = False
+    marks: bool = True
+    pending_from: float | None = None
+    pending_until: float = 1e9
+    evaluated_s_ago: float = 0.0
+    harm_error: str | None = None
     told: list[str] = field(default_factory=list)
 
     # the detection
@@ -82,14 +89,18 @@ class World:
                 and self.clock.at >= self.fixed_at + self.comes_back_after_s
             )
         other = self.other_alert and self.fixed_at is not None
+        pending = self.pending_from is not None and (
+            self.pending_from <= self.clock.at - 1000.0 < self.pending_until
+        )
+        quiet = "pending" if pending else "inactive"
         return {
-            "PaymentPodRestarting": Alert("firing" if firing else "inactive"),
+            "PaymentPodRestarting": Alert("firing" if firing else quiet),
             "Other": Alert("firing" if other else "inactive"),
         }
 
     @property
     def last_evaluation(self) -> float | None:
-        return self.clock.at
+        return self.clock.at - self.evaluated_s_ago
 
     # the load
     def sample(self, now: float) -> Sequence[LoadSampled]:
@@ -110,8 +121,21 @@ class World:
             detail="",
         )
 
+    # the markers
+    def claim(self) -> tuple[str, str]:
+        if self.held:
+            raise ClusterError("the fault of run other may be in production until noon", 409)
+        self.told.append("claim")
+        return "2026-01-01T12:00:00+00:00", "2026-01-01T12:10:00+00:00"
+
+    def mark(self, entry: UndoEntry) -> None:
+        if not self.marks:
+            raise ClusterError("PUT configmaps/rundrill-fault: no answer")
+        self.told.append("mark")
+
     # the fault
     def original(self) -> dict[str, Any]:
+        self.told.append("original")
         return {"image": "good"}
 
     def inject(self) -> str:
@@ -126,6 +150,8 @@ class World:
         return "no pod runs it"
 
     def harm(self) -> str | None:
+        if self.harm_error is not None:
+            raise ClusterError(self.harm_error)
         if self.fixed_at is None or self.clock.at < self.fixed_at:
             return "pod x is not ready"
         return None
@@ -196,8 +222,9 @@ class Rig:
                 instruments=lambda: {"the detection": self.world.instrument},
                 unseen=lambda: {"PaymentPodRestarting": frozenset(self.world.unseen)},
                 journal=self.journal,
-                mark=lambda entry: self.world.told.append("mark"),
-                unmark=lambda entry: self.world.told.append("unmark"),
+                claim=self.world.claim,
+                mark=self.world.mark,
+                unmark=lambda: self.world.told.append("unmark"),
             ),
             emit=self.events.append,
             clock=self.clock,
@@ -221,7 +248,7 @@ def test_a_good_drill_passes_each_phase_in_order_and_leaves_no_undo(tmp_path: Pa
     assert rig.phases() == dict.fromkeys(
         ["setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo"], True
     )
-    assert rig.world.told == ["mark", "inject", "follow", "undo", "unmark"]
+    assert rig.world.told == ["claim", "original", "mark", "inject", "follow", "undo", "unmark"]
     assert rig.journal.leftovers() == []
     assert rig.last(BaselineJudged).window_s >= PLAN.windows.baseline_s
     assert rig.last(SoakJudged).window_s >= PLAN.windows.soak_s
@@ -237,6 +264,23 @@ def test_the_undo_is_on_disk_before_the_fault_is_made(tmp_path: Path) -> None:
     rig.world.inject = lambda: (seen.append(len(rig.journal.leftovers())), inject())[1]  # type: ignore[method-assign]
     rig.run()
     assert seen == [1]
+
+
+def test_where_another_run_has_its_fault_nothing_is_read_and_nothing_undone(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, held=True)
+    rig.run()
+    assert rig.world.told == []
+    assert "the fault of run other" in rig.last(DrillFailed).why
+    assert rig.journal.leftovers() == []
+
+
+def test_without_the_entry_in_the_cluster_no_fault_is_made_and_the_claim_goes(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, marks=False)
+    rig.run()
+    assert rig.world.told == ["claim", "original", "unmark"]
+    assert rig.journal.leftovers() == []
 
 
 def test_a_baseline_that_does_not_hold_ends_the_drill_before_any_change(tmp_path: Path) -> None:
@@ -260,6 +304,25 @@ def test_an_alert_that_fires_in_the_baseline_ends_the_drill(tmp_path: Path) -> N
     rig = Rig(tmp_path, injected_at=990.0)
     rig.run()
     assert rig.last(BaselineJudged).alerts == ("PaymentPodRestarting",)
+    assert rig.world.told == []
+
+
+def test_the_warm_up_waits_until_no_expected_alert_is_about_to_fire(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, pending_from=0.0, pending_until=20.0)
+    rig.run()
+    judged = rig.last(BaselineJudged)
+    assert judged.broken == ()
+    assert judged.at - judged.window_s >= 20.0
+    assert rig.phases()["soak"] is True
+
+
+@pytest.mark.parametrize("since", [0.0, 10.0])
+def test_an_expected_alert_that_is_pending_at_its_end_breaks_the_baseline(
+    tmp_path: Path, since: float
+) -> None:
+    rig = Rig(tmp_path, pending_from=since)
+    rig.run()
+    assert rig.last(BaselineJudged).broken == ("PaymentPodRestarting is pending",)
     assert rig.world.told == []
 
 
@@ -293,6 +356,31 @@ def test_a_procedure_that_does_not_help_is_told_at_the_response_time(tmp_path: P
     missed = rig.last(RecoveryMissed)
     assert missed.waited_s == pytest.approx(PLAN.windows.recover_budget_s, abs=0.5)
     assert "PaymentPodRestarting is firing" in missed.evidence
+
+
+@pytest.mark.parametrize(
+    ("blind", "why"),
+    [
+        ({"harm_error": "GET /pods: no answer"}, "GET /pods: no answer"),
+        ({"evaluated_s_ago": 9.0}, "the detection is behind"),
+    ],
+)
+def test_a_recovery_that_nobody_can_tell_is_missed_without_being_measured(
+    tmp_path: Path, blind: dict[str, Any], why: str
+) -> None:
+    rig = Rig(tmp_path)
+    rig.world.on_follow = lambda: vars(rig.world).update(blind)
+    rig.run()
+    assert rig.phases()["recover"] is False
+    assert rig.last(RecoveryMissed).unmeasured == why
+    seen = [e.stale for e in rig.events if isinstance(e, SteadyStateSampled)]
+    assert any(seen) is ("evaluated_s_ago" in blind)
+
+
+def test_a_recovery_that_was_seen_not_to_be_is_measured(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, remedy_works=False)
+    rig.run()
+    assert rig.last(RecoveryMissed).unmeasured is None
 
 
 def test_an_alert_that_nobody_expected_is_no_recovery_unless_tolerated(tmp_path: Path) -> None:
@@ -392,7 +480,7 @@ def test_ctrl_c_is_an_abort_and_only_the_undo_runs_after_it(tmp_path: Path) -> N
     assert not rig.drill.recover()
     assert rig.drill.undo()
     assert rig.last(CommandFinished) is None
-    assert rig.world.told == ["mark", "inject", "follow", "undo", "unmark"]
+    assert rig.world.told == ["claim", "original", "mark", "inject", "follow", "undo", "unmark"]
 
 
 def test_a_second_undo_changes_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is written is read back the same, and a torn or foreign file is told."""
 
+import json
 import threading
 from dataclasses import replace
 from io import StringIO
@@ -18,7 +19,9 @@ from rundrill.events import (
     Event,
     EventLog,
     PhaseStarted,
+    RecoveryMissed,
     SteadyStateSampled,
+    StepSkipped,
     from_line,
     read,
     to_line,
@@ -88,6 +91,34 @@ def test_a_full_disk_does_not_stop_the_listeners() -> None:
     assert log.failure is not None
     assert [event.at for event in seen] == [1.0, 2.0]
     assert log.events == tuple(seen)
+
+
+def test_events_of_a_run_from_before_these_fields_can_be_read() -> None:
+    for event, fields in (
+        (RecoveryMissed(at=1.0, waited_s=2.0, evidence="x"), {"unmeasured"}),
+        (SteadyStateSampled(at=1.0, values={}, holds=True, broken=()), {"stale", "harm"}),
+        (
+            StepSkipped(at=1.0, procedure="p", number=1, line=2, text="t", why="w"),
+            {"unbound", "needless"},
+        ),
+    ):
+        body = {k: v for k, v in json.loads(to_line(event)).items() if k not in fields}
+        assert from_line(json.dumps(body)) == event
+
+
+def test_what_comes_after_the_end_is_dropped_and_kills_nobody(tmp_path: Path) -> None:
+    """A detector that has just taken the listener still calls it."""
+    path = tmp_path / "events.jsonl"
+    seen: list[Event] = []
+    log = EventLog(path.open("w", encoding="utf-8"), seen.append)
+    log.emit(DrillEnded(at=1.0))
+    log.close()
+    log.emit(DrillEnded(at=2.0))
+    log.close()
+    assert log.failure is None
+    assert [event.at for event in seen] == [1.0]
+    assert log.events == tuple(seen)
+    assert read(path) == seen
 
 
 def test_several_threads_never_mix_their_lines(tmp_path: Path) -> None:

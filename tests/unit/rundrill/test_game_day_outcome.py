@@ -5,11 +5,18 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import HELD, accepting, changed, control, dry, missed
+from recordings import HELD, accepting, changed, control, dry, missed, planned
 
-from rundrill.events import BaselineJudged, DrillAborted, SilenceJudged
+from rundrill.events import (
+    BaselineJudged,
+    DrillAborted,
+    Event,
+    FaultUndone,
+    MoneyChecked,
+    SilenceJudged,
+)
 from rundrill.model import Outcome, Verdict
-from rundrill.verdict import game_day_outcome, judge
+from rundrill.verdict import exit_code, game_day_outcome, headline, judge
 
 VERDICTS: dict[str, Verdict | None] = {
     "held": judge(HELD),
@@ -47,6 +54,46 @@ def outcome(*names: str) -> tuple[str, int]:
 )
 def test_the_day_is_as_good_as_its_worst_drill(names: list[str], word: str, code: int) -> None:
     assert outcome(*names) == (word, code)
+
+
+class Unheard(Verdict):
+    """Of a version with an outcome more."""
+
+    @property
+    def exit_code(self) -> int:
+        return 7
+
+
+def test_a_code_that_nobody_knows_is_no_pass() -> None:
+    held = judge(HELD)
+    odd = Unheard(outcome=held.outcome, reason="", promises=(), findings=(), times=held.times)
+    found = game_day_outcome([("a", held), ("b", odd)])
+    assert (found.outcome, found.exit_code) == ("invalid", 7)
+    assert game_day_outcome([("a", judge(missed())), ("b", odd)]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("control_events", "code"),
+    [
+        (control(9.0), 0),
+        (planned(changed(FaultUndone, undone=False), arm="control"), 1),
+        (planned(changed(FaultUndone, differences=("x",)), arm="control"), 1),
+        (planned(changed(MoneyChecked, doubled=("k",)), arm="control"), 1),
+        (planned(changed(MoneyChecked, error="no psql"), arm="control"), 0),
+        (planned(changed(BaselineJudged, alerts=("X",)), arm="control"), 0),
+        ([*control(9.0), DrillAborted(at=9.0, why="Ctrl-C")], 4),
+    ],
+)
+def test_a_control_arm_fails_its_drill_by_what_it_broke_itself(
+    control_events: list[Event], code: int
+) -> None:
+    answer = judge(control_events)
+    assert exit_code(judge(HELD), answer) == code
+    assert exit_code(None, answer) == (code or 3)
+    found = game_day_outcome([("a", judge(HELD)), ("b", judge(HELD))], [answer, None])
+    assert found.exit_code == code
+    assert ("the control arm of a: " in found.reason) is (code != 0)
+    assert ("control arm failed" in headline(judge(HELD), answer)) is (code != 0)
 
 
 def test_the_reason_counts_the_drills_by_their_answers() -> None:

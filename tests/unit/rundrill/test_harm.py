@@ -75,6 +75,21 @@ def test_deleting_all_pods_at_once_shows_as_harm_with_the_runbooks_line() -> Non
     assert "50.00%" in finding.evidence
 
 
+def test_what_chance_makes_of_two_equals_is_no_harm() -> None:
+    """As measured: a fault that hits 45 % of the requests, and a step that does not touch them."""
+    failing = [*seconds(27, 45, failed=7), *seconds(46, 55, failed=8)]
+    found = harm(run([*seconds(5, 26), *failing, *seconds(56, 110)]))
+    assert (found.before.worst_failed, found.during.worst_failed) == (7 / 17, 8 / 17)
+    assert found.state == "harmless"
+
+
+def test_more_than_chance_makes_is_harm() -> None:
+    failing = [*seconds(27, 45, failed=7), *seconds(46, 60, failed=12)]
+    found = harm(run([*seconds(5, 26), *failing, *seconds(61, 110)]))
+    assert (found.before.worst_failed, found.during.worst_failed) == (7 / 17, 12 / 17)
+    assert found.state == "harmful"
+
+
 def test_a_short_outage_does_not_drown_in_a_long_wait() -> None:
     late = [replace(e, at=100.0) if isinstance(e, Recovered) else e for e in HELD]
     outage = [*seconds(27, 45, failed=2), *seconds(46, 53, failed=17), *seconds(54, 110)]

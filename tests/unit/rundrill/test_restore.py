@@ -5,8 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,7 @@ from hypothesis import strategies as st
 from rundrill.base.clock import MonotonicClock
 from rundrill.responder import find_kubectl
 from rundrill.restore import Restoration, restore, take_snapshot
-from rundrill.target import marker
-from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.target.cluster import Cluster
 from rundrill.target.snapshot import Snapshot, merge_patch
 from rundrill.undo import UndoEntry
 
@@ -179,50 +176,6 @@ def test_what_is_new_is_told_and_left_to_whom_it_belongs(shop: Shop) -> None:
         assert (done.restored, done.left) == ((), ("configmap/shop/somebodys: was created",))
     finally:
         shop.run("delete", "configmap", "somebodys")
-
-
-def test_a_marker_holds_all_that_the_undo_needs_and_there_is_one_at_a_time(shop: Shop) -> None:
-    before = shop.snapshot()
-    entry = UndoEntry(
-        run_id="run-1",
-        kubeconfig="here",
-        fault="bad-release",
-        parameters={"image": "x"},
-        original={"image": "y"},
-        namespaces=["shop"],
-        snapshot=before,
-    )
-    expires = datetime.now(UTC) + timedelta(minutes=5)
-
-    def put(run_id: str) -> None:
-        marker.put(
-            shop.cluster, namespace="shop", run_id=run_id, expires=expires, entry=asdict(entry)
-        )
-
-    put("run-1")
-    with pytest.raises(ClusterError) as refused:
-        put("run-2")
-    assert refused.value.code == 409
-    (found,) = marker.find(shop.cluster)
-    assert UndoEntry(**found.entry) == entry
-    assert not found.expired(expires - timedelta(seconds=1))
-    assert found.expired(expires)
-    assert shop.snapshot().keys() == before.keys()
-    marker.remove(shop.cluster, namespace="shop", run_id="run-2")
-    assert len(marker.find(shop.cluster)) == 1
-    for _ in range(2):
-        marker.remove(shop.cluster, namespace="shop", run_id="run-1")
-        assert marker.find(shop.cluster) == []
-
-
-def test_an_unreadable_marker_is_said(shop: Shop) -> None:
-    shop.run("create", "configmap", "odd")
-    shop.run("label", "configmap", "odd", "rundrill.dev/fault=true")
-    try:
-        with pytest.raises(ClusterError, match="configmap/odd in shop is labelled"):
-            marker.find(shop.cluster)
-    finally:
-        shop.run("delete", "configmap", "odd")
 
 
 values = st.recursive(

@@ -222,8 +222,8 @@ def test_an_entry_is_there_until_it_is_removed_and_the_folder_goes_with_it(tmp_p
     assert journal.leftovers() == []
     journal.write(entry("b"))
     journal.write(entry("a"))
-    assert [left.run_id for left in UndoJournal(tmp_path / "undo").leftovers()] == ["a", "b"]
-    assert journal.leftovers()[0] == entry("a")
+    assert [left.run_id for left in UndoJournal(tmp_path / "undo").leftovers()] == ["b", "a"]
+    assert journal.leftovers()[1] == entry("a")
     journal.remove(entry("a"))
     journal.remove(entry("a"))
     journal.remove(entry("b"))

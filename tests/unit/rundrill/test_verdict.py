@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fakes import PLAN
-from recordings import HELD, alert, changed, command, load, without
+from recordings import HELD, alert, changed, command, load, missed, without
 
 from rundrill.events import (
     AlertChanged,
@@ -15,6 +15,7 @@ from rundrill.events import (
     DrillFailed,
     DrillStarted,
     Event,
+    FaultInjected,
     FaultMissed,
     FaultUndone,
     LoadStopped,
@@ -197,15 +198,64 @@ def test_recovery_without_any_remedy_proves_nothing_about_the_runbook() -> None:
 
 
 def test_a_missed_recovery_is_broken_with_what_was_seen() -> None:
-    missed = RecoveryMissed(at=160.0, waited_s=120.0, evidence="PaymentPodRestarting is firing")
-    events: list[Event] = [missed if isinstance(e, Recovered) else e for e in HELD]
+    told = RecoveryMissed(at=107.0, waited_s=69.0, evidence="PaymentPodRestarting is firing")
+    events: list[Event] = [told if isinstance(e, Recovered) else e for e in HELD]
     verdict = judge(events)
     assert verdict.outcome is Outcome.BROKEN
     assert "PaymentPodRestarting is firing" in verdict.reason
 
 
+@pytest.mark.parametrize("blind", [{"gone": True}, {"stale": True}])
+def test_a_recovery_that_nobody_looked_for_at_the_end_is_not_known(blind: dict[str, bool]) -> None:
+    events = []
+    for event in missed():
+        if isinstance(event, SteadyStateSampled) and event.at > 150.0:
+            if "gone" in blind:
+                continue
+            event = replace(event, stale=True)  # noqa: PLW2901 - the one that is kept
+        events.append(event)
+    verdict = judge(events)
+    assert state(events, "recovered") is PromiseState.UNPROVEN
+    assert verdict.outcome is Outcome.INVALID
+    assert "is not known: nothing was evaluated for" in verdict.reason
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_an_alert_that_nobody_watched_for_is_not_one_that_did_not_fire(stale: bool) -> None:
+    silent = waited_out(changed(AlertChanged, state="pending"))
+    assert state(silent, "detected") is PromiseState.BROKEN
+    blind = [
+        replace(e, stale=True) if isinstance(e, SteadyStateSampled) and 30 < e.at < 36 else e
+        for e in silent
+    ]
+    if not stale:
+        blind = [e for e in blind if not (isinstance(e, SteadyStateSampled) and e.stale)]
+    assert state(blind, "detected") is PromiseState.UNPROVEN
+    assert judge(blind).outcome is Outcome.INVALID
+
+
+@pytest.mark.parametrize("before", [["pending"], ["pending", "firing"], ["firing"]])
+def test_an_alert_that_began_before_the_fault_is_no_detection_of_it(before: list[str]) -> None:
+    at = HELD.index(next(e for e in HELD if isinstance(e, FaultInjected)))
+    began = [alert(25.2 + index / 10, word) for index, word in enumerate(before)]
+    after = [e for e in HELD if e not in (alert(36.0, "pending"), alert(38.0, "firing"))]
+    fires: list[Event] = [] if "firing" in before else [alert(26.1, "firing")]
+    events = [*after[:at], *began, after[at], *fires, *after[at + 1 :]]
+    assert state(events, "detected") is PromiseState.UNPROVEN
+    assert judge(events).outcome is Outcome.INVALID
+    resolved = [*HELD[:at], *began, alert(25.8, "inactive"), *HELD[at:]]
+    assert judge(resolved).outcome is Outcome.HELD
+
+
+def test_an_alert_that_was_pending_and_never_fired_is_not_detected() -> None:
+    at = HELD.index(next(e for e in HELD if isinstance(e, FaultInjected)))
+    gone = [e for e in waited_out(HELD) if not isinstance(e, AlertChanged)]
+    events = [*gone[:at], alert(25.5, "pending"), *gone[at:]]
+    assert state(events, "detected") is PromiseState.BROKEN
+
+
 def test_a_fix_that_fails_more_requests_than_the_fault_did_is_broken() -> None:
-    events = [load(46.0, failed=5) if e == load(46.0) else e for e in HELD]
+    events = [load(46.0, failed=12) if e == load(46.0) else e for e in HELD]
     verdict = judge(events)
     assert state(events, "harmless") is PromiseState.BROKEN
     assert verdict.reason.startswith("the fix did harm")

@@ -48,7 +48,7 @@ def test_bad_requests_are_answered_as_a_real_server_answers_them(
         assert code == expected["code"]
         assert answer["reason"] == expected["reason"]
         assert answer["message"] == expected["message"]
-        assert answer.get("details") == (expected.get("details") or None)
+        assert answer.get("details") == expected.get("details")
 
     in_cluster(scenario)
 

@@ -244,7 +244,7 @@ def test_a_pointers_zero_is_kept_and_others_are_dropped() -> None:
     ("sent", "code", "told"),
     [
         (b"{}", 400, "does not begin with k8s"),
-        (body("Pod", "v1", b""), 415, "does not read Pod in version v1 as protobuf"),
+        (body("Node", "v1", b""), 415, "does not read Node in version v1 as protobuf"),
         (body("Deployment", "apps/v1beta1", b""), 415, "apps/v1beta1"),
         (body("ConfigMap", "v1", field(9, b"x")), 400, "ConfigMap has a field 9"),
         (body("ConfigMap", "v1", field(1, 7)), 400, "a number where bytes are expected"),

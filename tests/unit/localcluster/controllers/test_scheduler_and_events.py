@@ -86,3 +86,18 @@ def test_events_are_forgotten_after_an_hour(cluster: Any) -> None:
     assert cluster.registry.list(kinds.EVENTS)
     cluster.time.advance(3700)
     assert not cluster.registry.list(kinds.EVENTS)
+
+
+def test_events_are_listed_in_the_order_in_which_they_happened(cluster: Any) -> None:
+    pod = cluster.registry.create(
+        kinds.PODS,
+        {
+            "metadata": {"name": "p", "namespace": "shop"},
+            "spec": {"containers": [{"name": "main", "image": "web"}]},
+        },
+    )
+    reasons = [f"Reason{number}" for number in range(20)]
+    for reason in reasons:
+        cluster.recorder.event(pod, "Normal", reason, "said")
+    listed = cluster.registry.list(kinds.EVENTS, "shop")
+    assert [event["reason"] for event in listed if event["message"] == "said"] == reasons

@@ -105,6 +105,23 @@ def test_sigterm_comes_first_and_sigkill_after_the_grace_period(home: Any) -> No
     home(test)
 
 
+def test_a_second_deletion_with_less_grace_ends_it_sooner_also_during_its_hook(home: Any) -> None:
+    async def test(node: Any) -> None:
+        hook = {"preStop": {"exec": {"command": ["sleep", "3600"]}}}
+        long = {"terminationGracePeriodSeconds": 36_000}
+        node.run("import time; time.sleep(3600)", container={"lifecycle": hook}, **long)
+        await node.until(lambda: node.status().get("ready"), "ready")
+        node.registry.delete(kinds.PODS, "default", "p")
+        await node.until(lambda: node.events("Killing"), "its end has begun")
+        node.registry.delete(kinds.PODS, "default", "p", grace_period_s=1)
+        gone = lambda: node.registry.find(kinds.PODS, "default", "p") is None  # noqa: E731
+        await node.until(gone, "gone")
+        await node.until(lambda: not living(read(node.folder / "journal")[1]), "no process is left")
+        assert node.events("FailedPreStopHook") == ["PreStopHook failed"]
+
+    home(test)
+
+
 def test_deleting_by_force_ends_the_process_at_once(home: Any) -> None:
     async def test(node: Any) -> None:
         node.run("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")

@@ -184,10 +184,15 @@ class Sequences(RuleBasedStateMachine):
         entry = self.entry
         assert entry is not None
         try:
-            left = undo_leftover(entry, ModelCluster(self.world, requests=requests), FakeClock())
+            done = undo_leftover(
+                entry,
+                ModelCluster(self.world, requests=requests),
+                FakeClock(),
+                bring_back=True,
+            )
         except KilledError:
             return
-        assert left == ()
+        assert done.left == ()
         self.journal.remove(entry)
 
     @invariant()

@@ -1,0 +1,89 @@
+"""Every shipped experiment runs to its verdict, and the verdict is the one that we tell of.
+
+The drills run as game days, so that they share a start. What is expected here was measured; the
+README tells it in words.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from drills import TOP, Drill
+
+from rundrill.report import read_game_day
+
+pytestmark = pytest.mark.e2e
+
+COMPRESSION = "40"
+NO_REMEDY = ("broken, accepted", "not recovered")
+DAYS: dict[str, dict[str, tuple[str, str]]] = {
+    "the default game day": {
+        "crash-loop": ("held", "PaymentPodRestarting fired"),
+        "memory-leak": NO_REMEDY,
+        "database-down": NO_REMEDY,
+        "gateway-timeout": NO_REMEDY,
+    },
+    "the database": {
+        "database-unreachable": NO_REMEDY,
+        "database-slow-lock": NO_REMEDY,
+        "database-slow-latency": NO_REMEDY,
+        "pool-exhausted": NO_REMEDY,
+    },
+    "the gateways": {
+        "gateway-timeout-fallback": ("held", "PaymentSuccessRateLow fired"),
+        "gateway-credentials-fallback": ("held", "PaymentSuccessRateLow fired"),
+        "gateway-errors": NO_REMEDY,
+        "gateway-rate-limited": NO_REMEDY,
+        "gateway-credentials": NO_REMEDY,
+    },
+}
+ALL = {name: told for day in DAYS.values() for name, told in day.items()}
+
+
+def test_every_shipped_experiment_has_an_expected_verdict() -> None:
+    assert sorted(ALL) == sorted(path.stem for path in (TOP / "experiments").glob("*.yaml"))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("day", DAYS)
+def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: str) -> None:
+    expected = DAYS[day]
+    files = [f"experiments/{name}.yaml" for name in expected]
+    code = drill.run(
+        *(sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION), *files, budget_s=1200
+    )
+    entries = {entry.name: entry for entry in read_game_day(drill.run_folder)}
+    told = {
+        name: (entry.answer, entry.verdict.reason if entry.verdict else entry.why_not_run)
+        for name, entry in entries.items()
+    }
+    wrong = {
+        name: told.get(name)
+        for name, (answer, reason) in expected.items()
+        if told.get(name, ("", ""))[0] != answer or reason not in told[name][1]
+    }
+    assert wrong == {}
+    accepted = any(answer == "broken, accepted" for answer, _ in expected.values())
+    assert code == 0
+    summary = json.loads((drill.run_folder / "report.json").read_text(encoding="utf-8"))
+    assert summary["outcome"] == ("accepted" if accepted else "held")
+    for entry in entries.values():
+        states = {} if entry.verdict is None else {p.id: p.state for p in entry.verdict.promises}
+        assert states["undone"] == "held", entry.name
+        assert states["money"] == "held", entry.name
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+def files_of_the_default_day() -> list[str]:
+    line = next(
+        line
+        for line in (TOP / "Makefile").read_text(encoding="utf-8").splitlines()
+        if line.startswith("EXPERIMENTS ?=")
+    )
+    return [Path(word).stem for word in line.partition("=")[2].split()]
+
+
+def test_the_default_day_is_that_of_make_drill() -> None:
+    assert files_of_the_default_day() == list(DAYS["the default game day"])
