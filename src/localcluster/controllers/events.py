@@ -16,6 +16,8 @@ _LOG: Final = logging.getLogger(__name__)
 _REMEMBERED: Final = 4096
 _LIFETIME_S: Final = 3600.0
 _SWEEP_S: Final = 60.0
+_KEPT: Final = 10_000
+"""Events beyond this go before their hour: a real server has a disk for them, this one memory."""
 # More than this many different messages of one reason about one object become one event.
 _SIMILAR: Final = 10
 _SIMILAR_WITHIN_S: Final = 600.0
@@ -151,6 +153,8 @@ class EventRecorder:
         where = (event["metadata"]["namespace"], event["metadata"]["name"])
         self._written[where] = self._scheduler.time()
         self._written.move_to_end(where)
+        while len(self._written) > _KEPT:
+            self._forget()
         return where
 
     def _sweep(self) -> None:
@@ -158,12 +162,15 @@ class EventRecorder:
         self._scheduler.call_later(_SWEEP_S, self._sweep)
         oldest = self._scheduler.time() - _LIFETIME_S
         while self._written:
-            where, at = next(iter(self._written.items()))
-            if at > oldest:
+            if next(iter(self._written.values())) > oldest:
                 return
-            del self._written[where]
-            if self._registry.find(kinds.EVENTS, *where) is not None:
-                self._registry.delete(kinds.EVENTS, *where)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Deletes the event that was written or counted least lately."""
+        where, _ = self._written.popitem(last=False)
+        if self._registry.find(kinds.EVENTS, *where) is not None:
+            self._registry.delete(kinds.EVENTS, *where)
 
 
 def _base(about: KubeObject, involved: KubeObject) -> KubeObject:

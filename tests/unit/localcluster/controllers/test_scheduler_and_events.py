@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from localcluster import kinds
+from localcluster.controllers import events
 
 
 def test_a_pod_is_bound_and_an_event_says_so(cluster: Any) -> None:
@@ -86,6 +89,23 @@ def test_events_are_forgotten_after_an_hour(cluster: Any) -> None:
     assert cluster.registry.list(kinds.EVENTS)
     cluster.time.advance(3700)
     assert not cluster.registry.list(kinds.EVENTS)
+
+
+def test_no_more_events_are_kept_than_memory_is_meant_for(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_KEPT", 5)
+    pod = cluster.registry.create(
+        kinds.PODS,
+        {
+            "metadata": {"name": "p", "namespace": "shop"},
+            "spec": {"containers": [{"name": "main", "image": "web"}]},
+        },
+    )
+    for number in range(12):
+        cluster.recorder.event(pod, "Normal", f"Reason{number}", "it happened")
+    kept = [event["reason"] for event in cluster.registry.list(kinds.EVENTS)]
+    assert kept == [f"Reason{number}" for number in range(7, 12)]
 
 
 def test_events_are_listed_in_the_order_in_which_they_happened(cluster: Any) -> None:
