@@ -47,6 +47,8 @@ from localcluster.runtime.node import NODE_NAME, Node
 from localcluster.state import Server, StateDir
 
 _LOG: Final = logging.getLogger(__name__)
+LOST_AFTER_S: Final = 5.0
+"""How often a server looks whether its state directory is still there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,15 +203,28 @@ async def serve(options: Options, state: StateDir, on_ready: Callable[[Path], No
         gc.collect()
         gc.freeze()
         on_ready(state.kubeconfig)
-        await stopped.wait()
+        await _until(stopped, state)
     except OSError as error:
         raise state.unusable(error) from error
     finally:
         if cluster is not None:
             await cluster.stop()
         block.close()
-        _end_leftovers(state)
-        state.clear_leftovers()
+        if state.lost:  # what is there now, if anything, is another's
+            state.clear_after_loss()
+        else:
+            _end_leftovers(state)
+            state.clear_leftovers()
+
+
+async def _until(stopped: asyncio.Event, state: StateDir) -> None:
+    """Until it is told to stop, or its state directory is gone: then nobody could tell it."""
+    while not state.lost:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOST_AFTER_S):
+                await stopped.wait()
+                return
+    _LOG.warning("the state directory %s is gone; the cluster ends", state.path)
 
 
 def _end_leftovers(state: StateDir) -> None:

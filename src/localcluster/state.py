@@ -172,6 +172,16 @@ class StateDir:
             os.close(fd)
 
     @property
+    def lost(self) -> bool:
+        """Whether somebody removed the directory, and perhaps made another, under its holder."""
+        if self._lock_fd < 0:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path / _LOCK), os.fstat(self._lock_fd))
+        except OSError:
+            return True
+
+    @property
     def lock_fd(self) -> int:
         """Whoever inherits it holds the directory as well."""
         return self._lock_fd
@@ -237,6 +247,15 @@ class StateDir:
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in _FILES:
             (self.path / name).unlink(missing_ok=True)
+
+    def clear_after_loss(self) -> None:
+        """Removes the empty folders that pods made anew where nobody holds the directory now."""
+        if not self.is_ours:
+            for name in _FOLDERS:
+                with contextlib.suppress(OSError):
+                    (self.path / name).rmdir()
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
 
     def clear(self) -> None:
         """Removes all of that, and the directory too when nothing else is in it."""

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,33 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Cluster]]:
     for cluster in made:
         cluster.down()
         cluster.is_clean()
+
+
+def test_a_cluster_whose_state_was_removed_ends_by_itself(make: Callable[[str], Cluster]) -> None:
+    cluster = make("a")
+    cluster.up()
+    cluster.kubectl("apply", "-f", "-", text=pods("a", 2))
+    cluster.kubectl("rollout", "status", "deployment/a")
+    server = psutil.Process(cluster.pid)
+    shutil.rmtree(cluster.state)
+    server.wait(30)
+    assert not cluster.state.exists()
+    cluster.up()
+    assert cluster.kubectl("get", "pods") == ""
+    cluster.down()
+
+
+def test_whatever_it_listens_on_is_loopback(make: Callable[[str], Cluster]) -> None:
+    cluster = make("a")
+    cluster.up()
+    cluster.kubectl("apply", "-f", "-", text=pods("a", 2))
+    cluster.kubectl("expose", "deployment", "a", "--port=80")
+    cluster.kubectl("rollout", "status", "deployment/a")
+    ours = [psutil.Process(cluster.pid), *psutil.Process(cluster.pid).children(recursive=True)]
+    sockets = [s for process in ours for s in process.net_connections(kind="inet")]
+    listening = {s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN or not s.raddr}
+    assert listening
+    assert all(ip.startswith("127.") for ip in listening), listening
 
 
 def _until(check: Callable[[], bool], what: str, within_s: float = 30) -> None:
