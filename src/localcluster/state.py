@@ -177,7 +177,7 @@ class StateDir:
         if self._lock_fd < 0:
             return False
         try:
-            return not os.path.samestat(os.stat(self.path / _LOCK), os.fstat(self._lock_fd))
+            return not os.path.samestat((self.path / _LOCK).stat(), os.fstat(self._lock_fd))
         except OSError:
             return True
 
