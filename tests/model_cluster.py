@@ -70,6 +70,22 @@ class World:
         for (group, plural, namespace, name), item in list(self.objects.items()):
             if plural in WORKLOADS:
                 self._reconcile(group, plural, namespace, name, item)
+        for service in self.of("", "services", ""):
+            self._find_endpoints(service["metadata"], service["spec"].get("selector") or {})
+
+    def _find_endpoints(self, meta: Mapping[str, Any], selector: Mapping[str, str]) -> None:
+        """The ready pods that a Service selects."""
+        ready = [
+            {"ip": pod["metadata"]["uid"]}
+            for pod in self.of(*PODS, meta["namespace"])
+            if selector.items() <= pod["metadata"]["labels"].items() and pod["status"].get("ready")
+        ]
+        subsets = [{"addresses": ready}] if selector and ready else []
+        where = {"name": meta["name"], "namespace": meta["namespace"]}
+        self.objects["", "endpoints", meta["namespace"], meta["name"]] = {
+            "metadata": where,
+            "subsets": subsets,
+        }
 
     def _reconcile(
         self, group: str, plural: str, namespace: str, name: str, item: dict[str, Any]
