@@ -25,6 +25,14 @@ def usable(python: str) -> bool:
         return False
 
 
+def processes_of(user: int) -> set[tuple[int, float, str]]:
+    return {
+        (p.pid, p.info["create_time"], " ".join(p.info["cmdline"] or []))
+        for p in psutil.process_iter(["cmdline", "create_time", "uids"])
+        if p.info["uids"] and p.info["uids"].real == user
+    }
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.skipif(not usable(SYSTEM_PYTHON), reason=f"{SYSTEM_PYTHON} is no Python 3.11 to 3.13")
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -45,6 +53,7 @@ def test_an_unprivileged_user_runs_make_drill_from_a_fresh_copy(tmp_path: Path) 
         if path.owner() == "root" and not path.stat().st_mode & 0o001:
             path.chmod(path.stat().st_mode | 0o011)  # pytest's own folders are closed to others
 
+    before = processes_of(NOBODY)
     try:
         done = subprocess.run(
             ["make", "drill", f"PYTHON={SYSTEM_PYTHON}", "EXPERIMENTS=experiments/crash-loop.yaml"],
@@ -62,9 +71,7 @@ def test_an_unprivileged_user_runs_make_drill_from_a_fresh_copy(tmp_path: Path) 
         print(done.stdout[-6000:], done.stderr[-2000:])
         assert done.returncode == 0
         assert "HELD" in done.stdout
-        left = [p.info for p in psutil.process_iter(["pid", "cmdline", "uids"])
-                if p.info["uids"] and p.info["uids"].real == NOBODY]  # fmt: skip
-        assert left == []
+        assert processes_of(NOBODY) - before == set()
         assert not (clone / ".rundrill").exists()
         assert {path.name for path in home.iterdir()} <= {"clone", ".cache", ".config"}
     finally:
