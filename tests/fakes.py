@@ -13,6 +13,7 @@ from rundrill.model import (
     SteadyStateBound,
     Windows,
 )
+from rundrill.target.cluster import Pod
 
 
 class FakeClock:
@@ -114,3 +115,19 @@ PLAN = Plan(
 def plan(**changes: object) -> Plan:
     """The plan above with some fields replaced."""
     return replace(PLAN, **changes)  # type: ignore[arg-type]
+
+
+def pod(name: str, namespace: str, *, ready: bool) -> Pod:
+    """A pod that has started, and was never restarted."""
+    return Pod(
+        name=name,
+        namespace=namespace,
+        images={},
+        ready=ready,
+        terminating=False,
+        started=True,
+        restarts=0,
+        waiting={},
+        last_exit_codes={},
+        last_reasons={},
+    )

@@ -7,7 +7,7 @@ The control arm makes the same fault and follows nothing; the dry arm makes none
 long as an alert may take, and so has nothing to respond to, to recover from, or to undo.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -162,15 +162,8 @@ class Drill:
         return True, "the load, the detection and the observation run; the steady state began"
 
     def _baseline(self) -> Outcome:
-        start, window_s = self.now(), self._plan.windows.baseline_s
-        self._wait(
-            lambda: (
-                self.now() - start >= window_s
-                or any(not look.holds or look.firing for look in self._observer.since(start))
-            ),
-            "the baseline window",
-            window_s + POLL_S,
-        )
+        start = self.now()
+        self._watch(self._plan.windows.baseline_s, "the baseline window", _stirs)
         return self._judge_baseline(start)
 
     def _judge_baseline(self, start: float) -> Outcome:
@@ -278,16 +271,8 @@ class Drill:
 
     def _listen(self) -> Outcome:
         """For as long as the alert would have had: nothing may stir without a fault."""
-        start, window_s = self.now(), self._plan.windows.detect_budget_s
-        self._wait(
-            lambda: (
-                self.now() - start >= window_s
-                or any(not look.holds or look.firing for look in self._observer.since(start))
-            ),
-            "the detection window",
-            window_s + POLL_S,
-        )
-        looks = self._observer.since(start)
+        start = self.now()
+        looks = self._watch(self._plan.windows.detect_budget_s, "the detection window", _stirs)
         broken = _distinct(reason for look in looks for reason in look.broken)
         alerts = _distinct(alert for look in looks for alert in sorted(look.firing))
         window_s = self.now() - start
@@ -313,17 +298,7 @@ class Drill:
         )
         for step in self._plan.steps:
             if step.kind != "monitoring":
-                self._emit(
-                    StepSkipped(
-                        at=self.now(),
-                        procedure=step.procedure,
-                        number=step.number,
-                        line=step.line,
-                        text=step.text,
-                        why=why,
-                        needless=True,
-                    )
-                )
+                self._emit(StepSkipped.of(step, at=self.now(), why=why, needless=True))
         return True, why
 
     def _recover(self) -> Outcome:
@@ -352,26 +327,10 @@ class Drill:
         start, window_s = self.now(), self._plan.windows.soak_s
         for step in self._plan.steps:
             if step.kind == "monitoring":
-                self._emit(
-                    StepStarted(
-                        at=start,
-                        procedure=step.procedure,
-                        number=step.number,
-                        line=step.line,
-                        text=step.text,
-                        kind=step.kind,
-                    )
-                )
-
-        self._wait(
-            lambda: (
-                self.now() - start >= window_s
-                or any(_troubles(look, self._tolerated) for look in self._observer.since(start))
-            ),
-            "the monitoring window",
-            window_s + POLL_S,
+                self._emit(StepStarted.of(step, at=start))
+        looks = self._watch(
+            window_s, "the monitoring window", lambda look: bool(_troubles(look, self._tolerated))
         )
-        looks = self._observer.since(start)
         broken = _distinct(
             reason
             for look in looks
@@ -464,6 +423,16 @@ class Drill:
 
         return until(guarded, what=what, budget_s=budget_s, every_s=POLL_S, clock=self._clock)
 
+    def _watch(self, window_s: float, what: str, spoils: Callable[[Look], bool]) -> Sequence[Look]:
+        """The looks of a whole window, or up to the first that spoils it."""
+        start = self.now()
+        self._wait(
+            lambda: self.now() - start >= window_s or any(map(spoils, self._observer.since(start))),
+            what,
+            window_s + POLL_S,
+        )
+        return self._observer.since(start)
+
     def _require_instruments(self) -> None:
         """Without load or measurement nothing that follows would mean anything."""
         if not self._load.alive:
@@ -494,6 +463,11 @@ class Drill:
 
     def _take_snapshot(self) -> Snapshot:
         return take_snapshot(self._cluster, self._plan.blast_radius.namespaces)
+
+
+def _stirs(look: Look) -> bool:
+    """Whether a look is other than quiet: where nothing is wrong, nothing may stir."""
+    return not look.holds or bool(look.firing)
 
 
 def _troubles(look: Look, tolerated: frozenset[str]) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rundrill.errors import RundrillError
-from rundrill.model import Plan
+from rundrill.model import Plan, PlannedStep
 
 Phase = Literal[
     "setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo", "verdict"
@@ -164,6 +164,17 @@ class StepStarted:
     text: str
     kind: str
 
+    @classmethod
+    def of(cls, step: PlannedStep, *, at: float) -> "StepStarted":
+        return cls(
+            at=at,
+            procedure=step.procedure,
+            number=step.number,
+            line=step.line,
+            text=step.text,
+            kind=step.kind,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFinished:
@@ -213,6 +224,27 @@ class StepSkipped:
     needless: bool = False
     unbound: bool = False
     """A manual step to which the experiment binds no command: nobody was there to do it."""
+
+    @classmethod
+    def of(
+        cls,
+        step: PlannedStep,
+        *,
+        at: float,
+        why: str,
+        needless: bool = False,
+        unbound: bool = False,
+    ) -> "StepSkipped":
+        return cls(
+            at=at,
+            procedure=step.procedure,
+            number=step.number,
+            line=step.line,
+            text=step.text,
+            why=why,
+            needless=needless,
+            unbound=unbound,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,12 @@ def _with_namespace(cluster: Cluster) -> Iterator[Cluster]:
 def _program(cluster: Cluster, name: str, *arguments: str) -> Any:
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / name), *arguments],
-        env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)},
+        # The dynamic client keeps what it discovers among the temporary files.
+        env={
+            **os.environ,
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "TMPDIR": str(cluster.scratch),
+        },
         capture_output=True,
         text=True,
         timeout=400,

@@ -81,7 +81,7 @@ def deployed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         local.kubectl(
             "kubectl rollout restart deployment/payment-service -n production", check=True
         )
-        local.kubectl("kubectl rollout status deployment/payment-service -n production", check=True)
+        _settle(local)
         yield local
 
 
@@ -102,10 +102,22 @@ def test_every_command_of_the_runbook_works_letter_by_letter(deployed: Cluster) 
         if code != exit_code(command) or not re.search(expected(command), said):
             wrong.append(f"{command}\nexit {code}\n{said}")
         if command.startswith(("kubectl delete", "kubectl scale", "kubectl rollout")):
-            local.kubectl(
-                "kubectl rollout status deployment/payment-service -n production", check=True
-            )
+            _settle(local)
     assert not wrong, "\n\n".join(wrong)
+
+
+def _settle(local: Cluster) -> None:
+    """A roll-out is complete while pods of the revision before are still ending."""
+    local.kubectl("kubectl rollout status deployment/payment-service -n production", check=True)
+    ending = local.kubectl(
+        "kubectl get pods -n production -l app=payment-service"
+        " -o jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}",
+        check=True,
+    )
+    for pod in ending.stdout.split():
+        local.kubectl(
+            f"kubectl wait --for=delete pod/{pod} -n production --timeout=60s", check=True
+        )
 
 
 def _said(local: Cluster, command: str) -> tuple[int, str]:

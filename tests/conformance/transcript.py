@@ -66,6 +66,7 @@ class Cluster:
             "KUBECONFIG": str(self.kubeconfig),
             "KUBECACHEDIR": str(self.scratch / f"cache-{self.client.release}"),
             "KUBE_EDITOR": editor or "false",
+            "TMPDIR": str(self.scratch),  # where kubectl keeps edits that were refused
             "TERM": "xterm",
             "TZ": "UTC",
         }

@@ -6,13 +6,12 @@ The numbers are those of Kubernetes' generated.proto files; the notation is `pro
 from collections.abc import Mapping
 from typing import Final
 
-from localcluster.api.protobuf_notation import Fields
-from localcluster.api.protobuf_notation import message as _message
+from localcluster.api.protobuf_notation import Fields, message
 from localcluster.api.protobuf_pods import POD_MESSAGES
 
 MESSAGES: Final[Mapping[str, Fields]] = {
     **POD_MESSAGES,
-    "ObjectMeta": _message(
+    "ObjectMeta": message(
         name="1 string",
         generateName="2 string",
         namespace="3 string",
@@ -29,7 +28,7 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         finalizers="14 []string",
         managedFields="17 ",
     ),
-    "OwnerReference": _message(
+    "OwnerReference": message(
         kind="1 string",
         name="3 string",
         uid="4 string",
@@ -37,36 +36,36 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         controller="6 bool?",
         blockOwnerDeletion="7 bool?",
     ),
-    "LabelSelector": _message(matchLabels="1 map", matchExpressions="2 []LabelSelectorRequirement"),
-    "LabelSelectorRequirement": _message(key="1 string", operator="2 string", values="3 []string"),
-    "Preconditions": _message(uid="1 string"),
-    "DeleteOptions": _message(
+    "LabelSelector": message(matchLabels="1 map", matchExpressions="2 []LabelSelectorRequirement"),
+    "LabelSelectorRequirement": message(key="1 string", operator="2 string", values="3 []string"),
+    "Preconditions": message(uid="1 string"),
+    "DeleteOptions": message(
         gracePeriodSeconds="1 int?",
         preconditions="2 Preconditions",
         orphanDependents="3 bool?",
         propagationPolicy="4 string",
         dryRun="5 []string",
     ),
-    "Namespace": _message(metadata="1 ObjectMeta", spec="2 NamespaceSpec", status="3 "),
-    "NamespaceSpec": _message(finalizers="1 []string"),
-    "ConfigMap": _message(
+    "Namespace": message(metadata="1 ObjectMeta", spec="2 NamespaceSpec", status="3 "),
+    "NamespaceSpec": message(finalizers="1 []string"),
+    "ConfigMap": message(
         metadata="1 ObjectMeta", data="2 map", binaryData="3 bytes-map", immutable="4 bool?"
     ),
-    "Secret": _message(
+    "Secret": message(
         metadata="1 ObjectMeta",
         data="2 bytes-map",
         type="3 string",
         stringData="4 map",
         immutable="5 bool?",
     ),
-    "LocalObjectReference": _message(name="1 string"),
-    "ServiceAccount": _message(
+    "LocalObjectReference": message(name="1 string"),
+    "ServiceAccount": message(
         metadata="1 ObjectMeta",
         imagePullSecrets="3 []LocalObjectReference",
         automountServiceAccountToken="4 bool?",
     ),
-    "Service": _message(metadata="1 ObjectMeta", spec="2 ServiceSpec", status="3 "),
-    "ServiceSpec": _message(
+    "Service": message(metadata="1 ObjectMeta", spec="2 ServiceSpec", status="3 "),
+    "ServiceSpec": message(
         ports="1 []ServicePort",
         selector="2 map",
         clusterIP="3 string",
@@ -75,7 +74,7 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         externalName="10 string",
         publishNotReadyAddresses="13 bool",
     ),
-    "ServicePort": _message(
+    "ServicePort": message(
         name="1 string",
         protocol="2 string",
         port="3 int",
@@ -83,8 +82,8 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         nodePort="5 int",
         appProtocol="6 string",
     ),
-    "Deployment": _message(metadata="1 ObjectMeta", spec="2 DeploymentSpec", status="3 "),
-    "DeploymentSpec": _message(
+    "Deployment": message(metadata="1 ObjectMeta", spec="2 DeploymentSpec", status="3 "),
+    "DeploymentSpec": message(
         replicas="1 int?",
         selector="2 LabelSelector",
         template="3 PodTemplateSpec",
@@ -94,10 +93,10 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         paused="7 bool",
         progressDeadlineSeconds="9 int?",
     ),
-    "DeploymentStrategy": _message(type="1 string", rollingUpdate="2 RollingUpdateDeployment"),
-    "RollingUpdateDeployment": _message(maxUnavailable="1 intstr", maxSurge="2 intstr"),
-    "Job": _message(metadata="1 ObjectMeta", spec="2 JobSpec", status="3 "),
-    "JobSpec": _message(
+    "DeploymentStrategy": message(type="1 string", rollingUpdate="2 RollingUpdateDeployment"),
+    "RollingUpdateDeployment": message(maxUnavailable="1 intstr", maxSurge="2 intstr"),
+    "Job": message(metadata="1 ObjectMeta", spec="2 JobSpec", status="3 "),
+    "JobSpec": message(
         parallelism="1 int?",
         completions="2 int?",
         activeDeadlineSeconds="3 int?",
@@ -115,18 +114,18 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         managedBy="15 string",
         successPolicy="16 SuccessPolicy",
     ),
-    "PodFailurePolicy": _message(rules="1 []PodFailurePolicyRule"),
-    "PodFailurePolicyRule": _message(
+    "PodFailurePolicy": message(rules="1 []PodFailurePolicyRule"),
+    "PodFailurePolicyRule": message(
         action="1 string",
         onExitCodes="2 OnExitCodes",
         onPodConditions="3 []OnPodCondition",
     ),
-    "OnExitCodes": _message(containerName="1 string", operator="2 string", values="3 []int"),
-    "OnPodCondition": _message(type="1 string", status="2 string"),
-    "SuccessPolicy": _message(rules="1 []SuccessPolicyRule"),
-    "SuccessPolicyRule": _message(succeededIndexes="1 string", succeededCount="2 int?"),
-    "CronJob": _message(metadata="1 ObjectMeta", spec="2 CronJobSpec", status="3 "),
-    "CronJobSpec": _message(
+    "OnExitCodes": message(containerName="1 string", operator="2 string", values="3 []int"),
+    "OnPodCondition": message(type="1 string", status="2 string"),
+    "SuccessPolicy": message(rules="1 []SuccessPolicyRule"),
+    "SuccessPolicyRule": message(succeededIndexes="1 string", succeededCount="2 int?"),
+    "CronJob": message(metadata="1 ObjectMeta", spec="2 CronJobSpec", status="3 "),
+    "CronJobSpec": message(
         schedule="1 string",
         startingDeadlineSeconds="2 int?",
         concurrencyPolicy="3 string",
@@ -136,62 +135,60 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         failedJobsHistoryLimit="7 int?",
         timeZone="8 string",
     ),
-    "JobTemplateSpec": _message(metadata="1 ObjectMeta", spec="2 JobSpec"),
-    "HorizontalPodAutoscaler": _message(
+    "JobTemplateSpec": message(metadata="1 ObjectMeta", spec="2 JobSpec"),
+    "HorizontalPodAutoscaler": message(
         metadata="1 ObjectMeta", spec="2 HorizontalPodAutoscalerSpec", status="3 "
     ),
-    "HorizontalPodAutoscalerSpec": _message(
+    "HorizontalPodAutoscalerSpec": message(
         scaleTargetRef="1 CrossVersionObjectReference",
         minReplicas="2 int?",
         maxReplicas="3 int",
         metrics="4 []MetricSpec",
         behavior="5 HorizontalPodAutoscalerBehavior",
     ),
-    "HorizontalPodAutoscalerBehavior": _message(
+    "HorizontalPodAutoscalerBehavior": message(
         scaleUp="1 HPAScalingRules", scaleDown="2 HPAScalingRules"
     ),
-    "HPAScalingRules": _message(
+    "HPAScalingRules": message(
         selectPolicy="1 string",
         policies="2 []HPAScalingPolicy",
         stabilizationWindowSeconds="3 int?",
         tolerance="4 quantity",
     ),
-    "HPAScalingPolicy": _message(type="1 string", value="2 int?", periodSeconds="3 int?"),
-    "HorizontalPodAutoscalerV1": _message(
+    "HPAScalingPolicy": message(type="1 string", value="2 int?", periodSeconds="3 int?"),
+    "HorizontalPodAutoscalerV1": message(
         metadata="1 ObjectMeta", spec="2 HorizontalPodAutoscalerSpecV1", status="3 "
     ),
-    "HorizontalPodAutoscalerSpecV1": _message(
+    "HorizontalPodAutoscalerSpecV1": message(
         scaleTargetRef="1 CrossVersionObjectReference",
         minReplicas="2 int?",
         maxReplicas="3 int",
         targetCPUUtilizationPercentage="4 int?",
     ),
-    "CrossVersionObjectReference": _message(
-        kind="1 string", name="2 string", apiVersion="3 string"
-    ),
-    "MetricSpec": _message(type="1 string", resource="4 ResourceMetricSource"),
-    "ResourceMetricSource": _message(name="1 string", target="2 MetricTarget"),
-    "MetricTarget": _message(
+    "CrossVersionObjectReference": message(kind="1 string", name="2 string", apiVersion="3 string"),
+    "MetricSpec": message(type="1 string", resource="4 ResourceMetricSource"),
+    "ResourceMetricSource": message(name="1 string", target="2 MetricTarget"),
+    "MetricTarget": message(
         type="1 string",
         value="2 quantity",
         averageValue="3 quantity",
         averageUtilization="4 int?",
     ),
-    "PodDisruptionBudget": _message(
+    "PodDisruptionBudget": message(
         metadata="1 ObjectMeta", spec="2 PodDisruptionBudgetSpec", status="3 "
     ),
-    "PodDisruptionBudgetSpec": _message(
+    "PodDisruptionBudgetSpec": message(
         minAvailable="1 intstr", selector="2 LabelSelector", maxUnavailable="3 intstr"
     ),
-    "Eviction": _message(metadata="1 ObjectMeta", deleteOptions="2 DeleteOptions"),
-    "SelfSubjectAccessReview": _message(
+    "Eviction": message(metadata="1 ObjectMeta", deleteOptions="2 DeleteOptions"),
+    "SelfSubjectAccessReview": message(
         metadata="1 ObjectMeta", spec="2 SelfSubjectAccessReviewSpec", status="3 "
     ),
-    "SelfSubjectAccessReviewSpec": _message(
+    "SelfSubjectAccessReviewSpec": message(
         resourceAttributes="1 ResourceAttributes",
         nonResourceAttributes="2 NonResourceAttributes",
     ),
-    "ResourceAttributes": _message(
+    "ResourceAttributes": message(
         namespace="1 string",
         verb="2 string",
         group="3 string",
@@ -200,7 +197,7 @@ MESSAGES: Final[Mapping[str, Fields]] = {
         subresource="6 string",
         name="7 string",
     ),
-    "NonResourceAttributes": _message(path="1 string", verb="2 string"),
+    "NonResourceAttributes": message(path="1 string", verb="2 string"),
 }
 
 # The messages that may be a whole body, by the group and version they must be said to be of.

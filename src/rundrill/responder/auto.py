@@ -35,6 +35,7 @@ class AutoResponder:
     ) -> None:
         """`pods` gives the name of the first pod that a query finds; `now` stamps the events."""
         self._kubectl = kubectl.argv
+        kubectl.cache.mkdir(parents=True, exist_ok=True)  # kubectl does not make its TMPDIR
         self._env = execution.environment(
             os.environ, kubeconfig=kubectl.kubeconfig.absolute(), cache=kubectl.cache.absolute()
         )
@@ -73,30 +74,12 @@ class AutoResponder:
         self, step: PlannedStep, why: str, *, needless: bool = False, unbound: bool = False
     ) -> None:
         self._emit(
-            StepSkipped(
-                at=self._now(),
-                procedure=step.procedure,
-                number=step.number,
-                line=step.line,
-                text=step.text,
-                why=why,
-                needless=needless,
-                unbound=unbound,
-            )
+            StepSkipped.of(step, at=self._now(), why=why, needless=needless, unbound=unbound)
         )
 
     def _run(self, step: PlannedStep) -> bool:
         """Runs the commands of a step; False when one of them is outside the blast radius."""
-        self._emit(
-            StepStarted(
-                at=self._now(),
-                procedure=step.procedure,
-                number=step.number,
-                line=step.line,
-                text=step.text,
-                kind=step.kind,
-            )
-        )
+        self._emit(StepStarted.of(step, at=self._now()))
         for command in step.commands:
             refusal = self._run_command(step, command)
             if refusal is not None:

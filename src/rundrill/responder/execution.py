@@ -21,7 +21,7 @@ _LEASH: Final = Path(__file__).with_name("leash.py")
 _LOOK_S: Final = 0.05
 _PAUSE_S: Final = 0.005
 _KEPT: Final = word_set(
-    "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TMPDIR TZ HTTP_PROXY HTTPS_PROXY NO_PROXY"
+    "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TZ HTTP_PROXY HTTPS_PROXY NO_PROXY"
     " http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR"
 )
 _KEPT_PREFIXES: Final = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_")
@@ -43,15 +43,21 @@ def environment(inherited: Mapping[str, str], *, kubeconfig: Path, cache: Path) 
 
     `KUBECTL_*`, `KUBE_EDITOR`, another `KUBECONFIG` and a personal kuberc (which can turn one
     verb into another) would make the runbook's text mean something else. kubectl keeps what it
-    discovers in `cache`: a cluster that is gone tomorrow leaves nothing in the user's home.
+    discovers in `cache`, and a copy of an edit that was refused: a cluster that is gone tomorrow
+    leaves nothing in the user's home or among his temporary files.
     """
     kept = {
         name: value
         for name, value in inherited.items()
         if name in _KEPT or name.startswith(_KEPT_PREFIXES)
     }
-    ours = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(cache), "KUBERC": "off"}
-    return {**kept, **ours}
+    return {
+        **kept,
+        "KUBECONFIG": str(kubeconfig),
+        "KUBECACHEDIR": str(cache),
+        "TMPDIR": str(cache),
+        "KUBERC": "off",
+    }
 
 
 def run(argv: Sequence[str], *, env: Mapping[str, str], limit_s: float, clock: Clock) -> Completed:

@@ -88,10 +88,15 @@ def follow(kubeconfig: Path, change: Edit | None, command: str = EDIT_CONFIG) ->
     return events
 
 
-def test_kubectl_edit_makes_the_bound_change(kubeconfig: Path) -> None:
+def test_kubectl_edit_makes_the_bound_change(
+    kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     cluster = Cluster(kubeconfig, scratch=kubeconfig.parent.parent)
     with closing(cluster):
         _edit_a_config_map(kubeconfig, cluster)
+    # kubectl keeps a copy of an edit that came to nothing.
+    assert list(tmp_path.iterdir()) == []
 
 
 def _edit_a_config_map(kubeconfig: Path, cluster: Cluster) -> None:

@@ -167,9 +167,11 @@ def test_the_environment_is_the_drills_own() -> None:
         "KUBECTL_EXTERNAL_DIFF": "rm",
         "PYTHONPATH": "x",
         "SECRET": "x",
+        "TMPDIR": "/tmp",
     }
     assert environment(inherited, kubeconfig=Path("/run/kubeconfig"), cache=Path("/run/c")) == {
         "KUBECACHEDIR": "/run/c",
+        "TMPDIR": "/run/c",
         "PATH": "/bin",
         "HOME": "/home/a",
         "AWS_PROFILE": "drill",

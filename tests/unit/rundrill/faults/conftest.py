@@ -4,8 +4,6 @@ import concurrent.futures
 import http.client
 import itertools
 import json
-import subprocess
-import sys
 import threading
 import uuid
 from collections import Counter
@@ -80,13 +78,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         say=lambda _text: None,
     )
     try:
-        yield target.up(compression=20.0, keep=True)
+        # Not kept: a test run that is killed takes the cluster with it.
+        yield target.up(compression=20.0, keep=False)
     finally:
-        subprocess.run(
-            [sys.executable, "-m", "localcluster", "down", "--state", str(home / "cluster")],
-            check=True,
-            capture_output=True,
-        )
+        target.down()
 
 
 @pytest.fixture

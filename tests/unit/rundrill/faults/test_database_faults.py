@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from fakes import pod
 
 from rundrill.errors import ExperimentError
 from rundrill.faults import FAULTS, Fault
@@ -75,8 +76,8 @@ class FakeCluster:
         self.asked: list[Sequence[str]] = []
 
     def count(self, name: str, by: float, *, only: str | None = None) -> None:
-        for pod in [only] if only else self.pages:
-            self.pages[pod][name] = self.pages[pod].get(name, 0.0) + by
+        for page in [self.pages[only]] if only else self.pages.values():
+            page[name] = page.get(name, 0.0) + by
 
     def says(self, *numbers: int | None) -> None:
         """What psql gives from now on, the last for ever; None is a full server."""
@@ -97,21 +98,7 @@ class FakeCluster:
         return "".join(f"{name} {value}\n" for name, value in page.items())
 
     def pods(self, namespace: str, selector: str) -> list[Pod]:
-        return [
-            Pod(
-                name=name,
-                namespace=namespace,
-                images={},
-                ready=self.ready,
-                terminating=False,
-                started=True,
-                restarts=0,
-                waiting={},
-                last_exit_codes={},
-                last_reasons={},
-            )
-            for name in self.pages
-        ]
+        return [pod(name, namespace, ready=self.ready) for name in self.pages]
 
     def create(self, path: str, body: Mapping[str, Any]) -> None:
         assert path not in self.objects

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from fakes import pod
 
 from rundrill.errors import ExperimentError
 from rundrill.faults import FAULTS
@@ -38,21 +39,7 @@ class FakeCluster:
 
     def pods(self, namespace: str, selector: str) -> list[Pod]:
         names = [*self.behaviours] if namespace == "gateways" else ["till-0"]
-        return [
-            Pod(
-                name=name,
-                namespace=namespace,
-                images={},
-                ready=self.ready,
-                terminating=False,
-                started=True,
-                restarts=0,
-                waiting={},
-                last_exit_codes={},
-                last_reasons={},
-            )
-            for name in names
-        ]
+        return [pod(name, namespace, ready=self.ready) for name in names]
 
     def get_text(self, path: str) -> str:
         assert path.endswith("/pods/till-0:9090/proxy/metrics")
