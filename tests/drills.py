@@ -97,15 +97,23 @@ class Drill:
         return judge(self.events)
 
     def wait_for_phase(self, phase: str, budget_s: float = 120.0) -> None:
-        def begun() -> bool:
+        self._wait_for(
+            lambda e: isinstance(e, PhaseStarted) and e.phase == phase, f"phase {phase}", budget_s
+        )
+
+    def wait_for_event(self, kind: type[Event], budget_s: float = 120.0) -> None:
+        self._wait_for(lambda e: isinstance(e, kind), kind.__name__, budget_s)
+
+    def _wait_for(self, wanted: Callable[[Event], bool], what: str, budget_s: float) -> None:
+        def told() -> bool:
             if not self.run_folders() - self.earlier:
                 return False
             try:
-                return any(isinstance(e, PhaseStarted) and e.phase == phase for e in self.events)
+                return any(map(wanted, self.events))
             except (OSError, ValueError):
                 return False
 
-        wait_until(begun, f"phase {phase}", budget_s)
+        wait_until(told, what, budget_s)
 
     def interrupt(self) -> None:
         """Ctrl-C in a terminal goes to the whole foreground process group."""

@@ -87,6 +87,7 @@ class Drill:
         self._started = started
         self._abort_on = abort_on
         self.begun = False
+        self.aborted = False
         self._over = False
         self._undoing = False
         self._load_stopped = False
@@ -139,6 +140,7 @@ class Drill:
         """No phase but `undo` runs any more."""
         if not self._over:
             self._emit(DrillAborted(at=self.now(), why=why))
+            self.aborted = True
         self._over = True
 
     def stop_load(self) -> None:

@@ -7,16 +7,20 @@ must not go unrecorded.
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from rundrill.base.clock import Clock
+from rundrill.base.wait import WaitTimeoutError, until
 from rundrill.bounds import holds, shown
 from rundrill.events import UNKNOWN_HARM, Event, LoadSampled, SteadyStateSampled
 from rundrill.model import SteadyStateBound
 from rundrill.target.cluster import ClusterError
 
 INTERVAL_S = 1.0
+ANSWERS_BUDGET_S = 25.0
+"""How long the last requests may take: twice the load's ten seconds, a retry and a sample."""
 STALE_S = 3.0
 """An evaluation that is older tells nothing about now."""
 
@@ -40,6 +44,8 @@ class Detection(Protocol):
 class LoadSamples(Protocol):
     """What the observer asks of the load."""
 
+    @property
+    def alive(self) -> bool: ...
     def sample(self, now: float) -> Sequence[LoadSampled]: ...
 
 
@@ -81,6 +87,7 @@ class Observer:
         self._clock = clock
         self._started = started
         self._looks: list[Look] = []
+        self._answered_until = -math.inf
         self._harm: Callable[[], str | None] = lambda: None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
@@ -96,6 +103,26 @@ class Observer:
             self._thread.join()
         if self.failure is None and self._thread.ident is not None:
             self._sample_load()
+
+    def await_answers(self, due: float) -> None:
+        """Returns when it is known how every request ended that was due before `due`.
+
+        Whoever stops looking earlier does not know whether the last of them failed. A load that is
+        dead, or does not answer within its budget, is waited for no longer.
+        """
+
+        def answered() -> bool:
+            self._sample_load()
+            return self._answered_until >= due or not self._load.alive
+
+        with suppress(WaitTimeoutError):
+            until(
+                answered,
+                what="the answers of the load",
+                budget_s=ANSWERS_BUDGET_S,
+                every_s=INTERVAL_S / 5,
+                clock=self._clock,
+            )
 
     def watch(self, harm: Callable[[], str | None]) -> None:
         """From now on every look asks what of the fault is still there."""
@@ -162,6 +189,8 @@ class Observer:
     def _sample_load(self) -> None:
         for sample in self._load.sample(self._clock.now()):
             self._emit(sample)
+            open_s = sample.oldest_in_flight_s if sample.in_flight else 0.0
+            self._answered_until = sample.at - open_s
 
     def _value(self, bound: SteadyStateBound) -> float | None:
         values = [value for _, value in self._detection.query(bound.expr)]

@@ -144,6 +144,8 @@ class Session:
         with uninterrupted():
             try:
                 self.drill.undo()
+                if not self.drill.aborted:
+                    self._observer.await_answers(self.drill.now())
             finally:
                 self._instruments.detach()  # that the load ends is no failed scrape
                 self.drill.stop_load()

@@ -69,10 +69,7 @@ def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: st
         *(sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION), *files, budget_s=1200
     )
     entries = {entry.name: entry for entry in read_game_day(drill.run_folder)}
-    told = {
-        name: (entry.answer, entry.verdict.reason if entry.verdict else entry.why_not_run)
-        for name, entry in entries.items()
-    }
+    told = {name: (entry.answer, *entry.sentences) for name, entry in entries.items()}
     wrong = {
         name: told.get(name)
         for name, (answer, reason) in expected.items()
