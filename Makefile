@@ -22,7 +22,8 @@ test: $(DEV)
 	$(BIN)/pytest -m "not e2e"
 
 test-long: $(DEV)
-	$(BIN)/pytest -m e2e --timeout 600
+	$(BIN)/pytest -m "e2e and alone" --timeout 600
+	$(BIN)/pytest -m "e2e and not alone" --timeout 600 --numprocesses 2 --dist loadgroup
 
 # The conformance suite against the real cluster of $REALKUBE, when the machine allows it.
 test-real: $(DEV)

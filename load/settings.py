@@ -10,7 +10,7 @@
 | RUNDRILL_LOAD_TIMEOUT_S | how long a customer waits for one answer | 10 |
 | RUNDRILL_LOAD_RETRIES | retries of an unacknowledged payment, with the same key | 0 |
 | RUNDRILL_LOAD_TOKEN | bearer token | drill-customer |
-| RUNDRILL_LOAD_CONNECTIONS | idle connections kept open, so that every pod gets its share | 12 |
+| RUNDRILL_LOAD_CONNECTIONS | idle connections kept open, so that every pod gets its share | 48 |
 | RUNDRILL_LOAD_STOP_S | how long requests in flight may finish after the stop | 5 |
 | RUNDRILL_LOAD_RECORD | path of the request log (JSON lines) | none |
 | RUNDRILL_LOAD_METRICS | host:port of the Prometheus endpoint; port 0 takes a free one | none |
@@ -64,7 +64,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         timeout_s=read.number("TIMEOUT_S", 10.0, above=0.0),
         retries=read.integer("RETRIES", 0, least=0),
         token=read.text("TOKEN", "drill-customer"),
-        connections=read.integer("CONNECTIONS", 12, least=1),
+        connections=read.integer("CONNECTIONS", 48, least=1),
         stop_s=read.number("STOP_S", 5.0),
         record=Path(record) if record else None,
         metrics=read.address("METRICS"),

@@ -106,12 +106,13 @@ class Drill:
 
     def _wait_for(self, wanted: Callable[[Event], bool], what: str, budget_s: float) -> None:
         def told() -> bool:
-            if not self.run_folders() - self.earlier:
-                return False
-            try:
-                return any(map(wanted, self.events))
-            except (OSError, ValueError):
-                return False
+            assert self.process is not None
+            ended = self.process.poll() is not None  # first: what it told at its end is read then
+            found = False
+            with suppress(OSError, ValueError):
+                found = bool(self.run_folders() - self.earlier) and any(map(wanted, self.events))
+            assert found or not ended, f"it ended before {what}: {self.finish()}"
+            return found
 
         wait_until(told, what, budget_s)
 
@@ -124,6 +125,14 @@ class Drill:
         assert self.process is not None
         self.process.kill()
         self.process.communicate()
+
+    def end(self) -> None:
+        """Whatever a test that failed has left."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        for line in self.left_running():
+            with suppress(ProcessLookupError):
+                os.kill(int(line.split()[0]), signal.SIGKILL)
 
     def left_running(self) -> list[str]:
         """Processes of ours: by the mark in their environment, or by a path of this folder."""
@@ -160,8 +169,4 @@ def wait_until(done: Callable[[], bool], what: str, budget_s: float) -> None:
 def drill(tmp_path: Path) -> Iterator[Drill]:
     made = Drill(tmp_path)
     yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-    for line in made.left_running():
-        with suppress(ProcessLookupError):
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+    made.end()

@@ -45,6 +45,8 @@ class World:
         self.heeds = True
         self.deaths = 0
         """How many pods were killed: whoever talked to one of them noticed."""
+        self.asked: int | None = None
+        """What all pods of a workload share between two looks; None gives each its own."""
         self.history: dict[str, list[Any]] = {}
         self._numbers = itertools.count(1)
         self._reads = itertools.count(1)
@@ -178,7 +180,9 @@ class World:
 
     def metrics(self, pod: dict[str, Any]) -> str:
         """What a pod of the service tells; every look is a second of work later."""
-        pod["served"] += 50
+        owner = pod["metadata"]["owner"]
+        sharing = [p for p in self.of(*PODS, "") if p["metadata"].get("owner") == owner]
+        pod["served"] += 50 if self.asked is None else self.asked // len(sharing)
         failing = any(
             not self._ready(namespace, app)
             for namespace, app in (

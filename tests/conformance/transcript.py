@@ -136,12 +136,19 @@ class Cluster:
 
     def _run(self, step: Step) -> tuple[int, str, str]:
         deadline = time.monotonic() + SETTLE_LIMIT_S
+        stdin = step.stdin
+        if "<batch>" in stdin:
+            stdin = stdin.replace("<batch>", self._version_of_cronjobs())
         while True:
-            done = self.kubectl(step.run, editor=step.editor, stdin=step.stdin)
+            done = self.kubectl(step.run, editor=step.editor, stdin=stdin)
             if not step.until or re.match(step.until, done.stdout):
                 return done.returncode, done.stdout, done.stderr
             assert time.monotonic() < deadline, f"{step.run} never gave {step.until}"
             _nap()
+
+    def _version_of_cronjobs(self) -> str:
+        served = self.kubectl("kubectl get --raw /apis/batch/v1", check=True).stdout
+        return "batch/v1" if '"cronjobs"' in served else "batch/v1beta1"
 
     def _started(self, step: Step) -> Background:
         return Background(self.words(step.run), cwd=MANIFESTS, env=self.environment())

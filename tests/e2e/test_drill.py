@@ -10,6 +10,7 @@ import pytest
 from drills import COMPRESSION, Drill, wait_until
 
 from rundrill.events import (
+    AlertChanged,
     BaselineJudged,
     CommandFinished,
     FaultInjected,
@@ -17,8 +18,10 @@ from rundrill.events import (
     FaultUndone,
     LoadStopped,
     MoneyChecked,
+    Recovered,
 )
 from rundrill.model import Outcome
+from rundrill.report import read_game_day
 
 pytestmark = pytest.mark.e2e
 
@@ -53,6 +56,36 @@ def test_the_shipped_drill_is_held_and_leaves_nothing(drill: Drill) -> None:
     before = (drill.run_folder / "report.json").read_bytes()
     assert drill.run(sys.executable, "-m", "rundrill", "report", str(drill.run_folder)) == 0
     assert (drill.run_folder / "report.json").read_bytes() == before
+
+
+def test_the_control_arm_shows_that_the_procedure_was_needed(drill: Drill) -> None:
+    run = (sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION, "--with-control")
+    assert drill.run(*run, "experiments/crash-loop.yaml") == 0
+    (entry,) = read_game_day(drill.run_folder)
+    assert entry.verdict is not None
+    assert entry.verdict.outcome is Outcome.HELD
+    assert entry.control_verdict is not None
+    assert entry.control_verdict.outcome is Outcome.UNHEALED
+    assert entry.attribution is not None
+    assert entry.attribution.effect == "necessary"
+    # Both arms saw the same fault and the same alert, and nobody touched anything in the second.
+    assert entry.control is not None
+    assert any(isinstance(e, AlertChanged) and e.state == "firing" for e in entry.control)
+    assert not any(isinstance(e, CommandFinished) for e in entry.control)
+    page = (drill.run_folder / "report.html").read_text(encoding="utf-8")
+    assert "was it the procedure?" in page.lower()
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+def test_nothing_stirs_in_the_dry_arm(drill: Drill) -> None:
+    run = (sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION, "--dry")
+    assert drill.run(*run, "experiments/crash-loop.yaml") == 0
+    assert drill.verdict.outcome is Outcome.SILENT
+    assert not any(isinstance(e, FaultInjected | CommandFinished | Recovered) for e in drill.events)
+    assert not any(isinstance(e, AlertChanged) and e.state == "firing" for e in drill.events)
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
 
 
 def test_without_the_rollback_step_the_drill_is_broken_not_recovered(drill: Drill) -> None:

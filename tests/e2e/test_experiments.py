@@ -24,11 +24,22 @@ DAYS: dict[str, dict[str, tuple[str, str]]] = {
         "database-down": NO_REMEDY,
         "gateway-timeout": NO_REMEDY,
     },
+    "capacity": {
+        "cpu-pressure": ("held", "PaymentCpuHigh fired"),
+        "pods-killed": ("held", "PaymentPodsMissing fired"),
+        "traffic-surge": ("held", "PaymentTrafficHigh fired"),
+    },
+    "releases": {
+        "bad-config": NO_REMEDY,
+        "bad-config-reload": ("held", "PaymentPodRestarting fired"),
+        "memory-leak-rollback": ("held", "PaymentMemoryHigh fired"),
+    },
     "the database": {
         "database-unreachable": NO_REMEDY,
         "database-slow-lock": NO_REMEDY,
         "database-slow-latency": NO_REMEDY,
         "pool-exhausted": NO_REMEDY,
+        "database-killed": NO_REMEDY,
     },
     "the gateways": {
         "gateway-timeout-fallback": ("held", "PaymentSuccessRateLow fired"),
@@ -37,31 +48,26 @@ DAYS: dict[str, dict[str, tuple[str, str]]] = {
         "gateway-rate-limited": NO_REMEDY,
         "gateway-credentials": NO_REMEDY,
     },
-    "the rest": {
-        "bad-config": NO_REMEDY,
-        "bad-config-reload": ("held", "PaymentPodRestarting fired"),
-        "memory-leak-rollback": ("held", "PaymentMemoryHigh fired"),
+    "other dependencies": {
         "auth-down": NO_REMEDY,
+        "cache-down": NO_REMEDY,
     },
 }
-NOT_ASSERTED = {
-    "cache-down",
-    "cpu-pressure",
-    "database-killed",
-    "pods-killed",
-    "traffic-surge",
-}
-"""`cache-down` was never drilled; the others' verdicts change with what else the machine does."""
+ALONE = {"the default game day", "capacity", "releases"}
+"""New pods take the whole of a small machine while they start; whether customers feel that is part
+of the verdict, so nothing else may run then."""
 ALL = {name: told for day in DAYS.values() for name, told in day.items()}
 
 
 def test_every_shipped_experiment_has_an_expected_verdict() -> None:
     shipped = {path.stem for path in (TOP / "experiments").glob("*.yaml")}
-    assert shipped == ALL.keys() | NOT_ASSERTED
+    assert shipped == ALL.keys()
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("day", DAYS)
+@pytest.mark.parametrize(
+    "day", [pytest.param(day, marks=[pytest.mark.alone] if day in ALONE else []) for day in DAYS]
+)
 def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: str) -> None:
     expected = DAYS[day]
     files = [f"experiments/{name}.yaml" for name in expected]

@@ -71,6 +71,9 @@ class DatabaseDown(ScaledDown):
         return f"{self._kill.killed} times killed; no pod of the service missed it"
 
     def harm(self) -> str | None:
+        """Raises `ClusterError` when it no longer acts: what is well then proves nothing."""
+        if self._kill is not None:
+            self._kill.require()
         if self._kill is not None and self._kill.running:
             return f"{self._workload.text} is still being killed: {self._kill.killed} times so far"
         return super().harm()

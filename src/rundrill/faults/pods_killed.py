@@ -74,6 +74,8 @@ class PodsKilled:
         return f"every pod is still there: {', '.join(sorted(self._before))}"
 
     def harm(self) -> str | None:
+        """Raises `ClusterError` when it no longer acts: what is well then proves nothing."""
+        self._kill.require()
         ready = sum(pod.ready for pod in self._workload.pods())
         if ready < len(self._before):
             return (

@@ -11,6 +11,8 @@ from rundrill.faults.workload import Workload
 from rundrill.target.cluster import Cluster, ClusterError
 
 _AT_ONCE: Final = "?gracePeriodSeconds=0"
+_REFUSALS: Final = 2
+"""Rounds in a row: an API server that is busy for one of them is no failure of the fault."""
 
 
 class RepeatedKill:
@@ -34,6 +36,8 @@ class RepeatedKill:
         self._clock = clock or MonotonicClock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._refused: list[ClusterError] = []
+        self._over = False
         self.killed = 0
         """How many pods so far."""
 
@@ -41,11 +45,28 @@ class RepeatedKill:
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def require(self) -> None:
+        """Raises `ClusterError` when nothing is killed any more although nobody stopped it.
+
+        What recovers then says nothing about what was done for it.
+        """
+        if len(self._refused) >= _REFUSALS:
+            last = self._refused[-1]
+            raise ClusterError(
+                f"nothing of {self._workload.text} is killed any more: {last}", last.code
+            )
+        if self._over:
+            raise ClusterError(
+                f"the killing of {self._workload.text} is over after {self._duration_s:g} s"
+            )
+
     def start(self) -> None:
         """Kills once, then goes on in the background. Raises `ClusterError`."""
         until = self._clock.now() + self._duration_s
         self.strike()
         self._stop.clear()
+        self._refused.clear()
+        self._over = False
         self._thread = threading.Thread(
             target=self._go_on, args=(until,), name="repeated-kill", daemon=True
         )
@@ -71,6 +92,8 @@ class RepeatedKill:
                 return
             try:
                 self.strike()
-            except ClusterError:  # an API server that is busy is asked again next time
-                continue
-        self._stop.wait(left_s)
+            except ClusterError as error:
+                self._refused.append(error)
+            else:
+                self._refused.clear()
+        self._over = not self._stop.wait(left_s)

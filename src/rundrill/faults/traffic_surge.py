@@ -1,10 +1,11 @@
 """Many times the usual traffic, from a client inside the cluster.
 
-It is proven by what the service itself counts. It ends by itself after its duration, as surges do.
-Harm is not the traffic but what it does: pods that cannot be ready any more; the rest is for the
-steady state to say.
+It is proven by what the service itself counts. Harm is not the traffic but what each pod has to
+bear of it: with enough of them a surge is no longer one. It ends by itself after its duration, as
+surges do; what recovers after that says nothing about what was done for it.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -21,6 +22,8 @@ OVER_S: Final = 3.0
 """How long the service's count must show it."""
 SHARE: Final = 0.9
 """Of the asked rate that must arrive: arrivals are counted when they are answered."""
+BEARABLE: Final = 1.5
+"""Times its usual share that a pod may have: halfway to where the alert on it begins to matter."""
 
 
 class TrafficSurge:
@@ -33,7 +36,7 @@ class TrafficSurge:
         ),
         FaultParameter(
             name="times", help="how many times the usual there is then", kind="number",
-            low=1, high=1000,
+            low=1.5, high=1000,
         ),
         FaultParameter(
             name="duration", help="it ends by itself after this time", kind="duration",
@@ -70,12 +73,16 @@ class TrafficSurge:
         self._counted: Increase | None = None
         self._since = 0.0
         self._rate = 0.0
+        self._share = 0.0
+        self._looked: deque[tuple[float, float]] = deque()
+        self._felt = Increase(self._service, self._requests)
 
     def original(self) -> Original:
         if self._phase() is not None:
             raise ClusterError(
                 f"pod {NAME} is in {self._namespace} already; `rundrill recover` removes it"
             )
+        self._share = self._usual / max(1, len(self._service.list()))
         return {}
 
     def inject(self) -> str:
@@ -106,7 +113,27 @@ class TrafficSurge:
         )
 
     def harm(self) -> str | None:
-        return self._service.unready()
+        """Raises `ClusterError` when the surge is over: what is well then proves nothing."""
+        phase = self._phase()
+        if phase in ("Succeeded", "Failed"):
+            raise ClusterError(f"the surge is over: pod {NAME} has ended ({phase})")
+        return self._service.unready() or self._too_much()
+
+    def _too_much(self) -> str | None:
+        """What each pod has to bear, over the last seconds."""
+        self._felt.look()
+        now = self._clock.now()
+        self._looked.append((now, sum(count for (count,) in self._felt.by_pod.values())))
+        while len(self._looked) > 2 and now - self._looked[1][0] >= OVER_S:
+            self._looked.popleft()
+        (since, then), (_, counted) = self._looked[0], self._looked[-1]
+        if now - since < OVER_S:
+            return "what each pod bears is not known yet" if self._phase() else None
+        pods = len(self._service.list())
+        each = (counted - then) * 60 / (now - since) / max(1, pods)
+        if each <= BEARABLE * self._share:
+            return None
+        return f"{pods} pods bear {each:.0f} requests a minute each, {self._share:.0f} are usual"
 
     def undo(self, original: Original) -> None:  # noqa: ARG002 - there was nothing before
         self._cluster.delete(self._pod)

@@ -1,6 +1,7 @@
 """What was learned beside the promises, each with its evidence and, where it has one, its line."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from rundrill.bounds import compare, shown
 from rundrill.events import (
@@ -16,6 +17,9 @@ from rundrill.events import (
 from rundrill.model import Finding, StepHarm
 from rundrill.verdict.harm import harm_findings
 from rundrill.verdict.record import Record
+
+SILENT_S: Final = 5.0
+"""How long harm without its alert is no more than the end of a remedy."""
 
 
 def findings(record: Record, harms: Iterable[StepHarm]) -> Iterator[Finding]:
@@ -52,16 +56,28 @@ def _alert_findings(record: Record) -> Iterator[Finding]:
 
 
 def _silent_harm_findings(record: Record) -> Iterator[Finding]:
-    """An alert that resolves while the harm goes on tells the responder that it is over."""
+    """An alert that resolves while the harm goes on tells the responder that it is over.
+
+    Not what only lasts while the last pods of the remedy start, nor what the undo makes.
+    """
+    undo = record.started("undo")
     for alert in record.plan.expected_alerts:
         state = "inactive"
         fired = False
+        since: float | None = None
         for event in record.events:
+            if undo is not None and event.at > undo:
+                break
             if isinstance(event, AlertChanged) and event.alert == alert:
                 state = event.state
                 fired = fired or state == "firing"
+                since = None
             elif isinstance(event, SteadyStateSampled) and fired and state == "inactive":
                 if event.harm is None or event.harm.startswith(UNKNOWN_HARM):
+                    since = None
+                    continue
+                since = event.at if since is None else since
+                if event.at - since < SILENT_S:
                     continue
                 yield Finding(
                     id=f"silent-harm-{alert}",

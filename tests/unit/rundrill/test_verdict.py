@@ -337,12 +337,28 @@ def test_an_unknown_lateness_is_left_out_of_the_evidence() -> None:
     assert "late" not in next(p.evidence for p in verdict.promises if p.id == "load")
 
 
+def harmed(until: float, harm: str = "pod x is not ready after 9 restarts") -> list[Event]:
+    """Something of the fault is seen after the alert has resolved, from 48 s on."""
+    return [
+        replace(e, harm=harm) if isinstance(e, SteadyStateSampled) and 48 <= e.at <= until else e
+        for e in HELD
+    ]
+
+
+def silent_harm(events: list[Event]) -> list[str]:
+    found = judge(events).findings
+    return [f.evidence for f in found if f.id == "silent-harm-PaymentPodRestarting"]
+
+
 def test_an_alert_that_resolves_while_the_harm_goes_on_is_a_finding() -> None:
-    sample = SteadyStateSampled(
-        at=60.0, values={}, holds=True, broken=(), harm="pod x is not ready after 9 restarts"
-    )
-    found = {finding.id: finding for finding in judge([*HELD, sample]).findings}
-    assert "9 restarts" in found["silent-harm-PaymentPodRestarting"].evidence
-    unknown = replace(sample, harm="unknown: no answer")
-    for events in (HELD, [*HELD, unknown]):
-        assert not [f for f in judge(events).findings if f.id.startswith("silent-harm")]
+    assert silent_harm(harmed(60)) == ["at 53.0 s: pod x is not ready after 9 restarts"]
+    assert silent_harm(HELD) == []
+    assert silent_harm(harmed(60, "unknown: no answer")) == []
+
+
+def test_the_last_pods_of_a_remedy_and_the_undo_are_no_harm_that_went_on() -> None:
+    assert silent_harm(harmed(52)) == []
+    undo = PhaseStarted(at=50.0, phase="undo")
+    at = next(i for i, e in enumerate(HELD) if isinstance(e, SteadyStateSampled) and e.at > 50)
+    events = harmed(60)
+    assert silent_harm([*events[:at], undo, *events[at:]]) == []

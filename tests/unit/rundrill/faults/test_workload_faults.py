@@ -232,6 +232,31 @@ def test_it_kills_until_it_is_stopped_or_its_time_is_over(there: World) -> None:
         pass
     assert short.killed >= 2
     assert endless.killed == killed
+    endless.require()  # somebody stopped it: that is no end by itself
+    with pytest.raises(ClusterError, match="is over after"):
+        short.require()
+
+
+def test_kills_that_are_refused_are_noticed(there: World) -> None:
+    fault = make("pods-killed", there, interval=0.001)
+    assert isinstance(fault, PodsKilled)
+    original = fault.original()
+    fault.inject()
+    assert fault.harm() is None
+
+    def refuse() -> None:
+        raise ClusterError("pods is forbidden", 403)
+
+    fault._kill.strike = refuse  # type: ignore[method-assign]
+
+    def told() -> None:
+        while True:
+            fault.harm()
+
+    with pytest.raises(ClusterError, match="is killed any more: pods is forbidden"):
+        told()
+    fault.undo(original)
+    assert fault.undone(original) is not None
 
 
 def test_a_busy_api_server_is_asked_again(there: World) -> None:
@@ -258,13 +283,28 @@ def test_a_surge_that_is_there_already_is_told(there: World) -> None:
         make("traffic-surge", there).original()
 
 
-def test_a_surge_is_no_harm_while_the_service_bears_it(there: World) -> None:
+def test_a_surge_is_harm_until_there_are_pods_enough_to_share_it(there: World) -> None:
     fault = make("traffic-surge", there)
-    assert "2000 requests a minute more" in fault.inject()
-    assert fault.harm() is None
+    fault.original()
+    assert "1500 requests a minute more" in fault.inject()
+    there.asked = 25  # in half a second
+    assert fault.harm() == "what each pod bears is not known yet"
+    told = [fault.harm() for _ in range(20)]
+    assert told[-1] == "3 pods bear 960 requests a minute each, 333 are usual"
+    there.scale(SHOP, SERVICE, 8)
+    assert [fault.harm() for _ in range(20)][-1] is None
     pod = next(p for p in there.of("", "pods", SHOP) if SERVICE in p["metadata"]["name"])
     pod["status"]["conditions"][0]["status"] = "False"
     assert "not ready" in (fault.harm() or "")
+
+
+def test_a_surge_that_ended_by_itself_proves_nothing(there: World) -> None:
+    fault = make("traffic-surge", there)
+    fault.original()
+    fault.inject()
+    there.objects["", "pods", SHOP, NAME]["status"]["phase"] = "Failed"
+    with pytest.raises(ClusterError, match="the surge is over"):
+        fault.harm()
 
 
 def test_a_surge_that_the_service_does_not_count_has_not_landed(there: World) -> None:
