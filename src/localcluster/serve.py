@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import gc
 import logging
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -110,6 +111,7 @@ class _Cluster:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_tell)
         registry, recorder = self._registry, self._recorder
         Bootstrap(
             registry,
@@ -225,6 +227,15 @@ async def _until(stopped: asyncio.Event, state: StateDir) -> None:
                 await stopped.wait()
                 return
     _LOG.warning("the state directory %s is gone; the cluster ends", state.path)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A machine's limit is told in one line; its connection waits, and is taken later."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        _LOG.warning("%s: %s", context["message"], error.strerror)
+    else:
+        loop.default_exception_handler(context)
 
 
 def _end_leftovers(state: StateDir) -> None:

@@ -445,9 +445,11 @@ class Drill:
                 raise RuntimeError(f"{name} stopped: {failure}") from failure
 
     def _last_look_holds(self) -> bool:
-        """An alert of the drill before may still have to resolve."""
-        last = self._observer.looks[-1:]
-        return any(look.holds and not look.firing for look in last) and not self._soon(last)
+        """An alert of the drill before may still have to resolve, or to fire for its undo."""
+        return any(
+            look.holds and not look.firing and not look.pending
+            for look in self._observer.looks[-1:]
+        )
 
     def _soon(self, looks: Iterable[Look]) -> tuple[str, ...]:
         """Expected alerts that only wait for their time to fire."""

@@ -17,6 +17,8 @@ from rundrill.plan.build import FaultParameter
 from rundrill.target.cluster import Cluster, ClusterError
 
 KILLED: Final = "OOMKilled"
+GROWN_MIB: Final = 16
+"""More than a release that is well takes for its first requests."""
 _MIB: Final = 1 << 20
 
 
@@ -47,6 +49,7 @@ class MemoryLeak:
         self._variable = str(parameters["variable"])
         self._service = service_pods(cluster, parameters)
         self._memory = counter(parameters, "memory")
+        self._first: dict[str, float] = {}
         self._readings: dict[str, deque[float]] = {}
 
     def original(self) -> Original:
@@ -56,8 +59,18 @@ class MemoryLeak:
         return self._release.roll_out({self._variable: f"{self._rate:g}"}, {})
 
     def landed(self) -> str | None:
+        """It grows, or was killed for it. Not the kill alone: the alert comes before, and whoever
+        follows it in time never sees one."""
         container = self._release.container
-        for pod in self._release.pods():
+        pods = self._release.pods()
+        told = self._read() if pods else {}
+        for pod in pods:
+            if pod.name in told:
+                first = self._first.setdefault(pod.name, told[pod.name])
+                grown = (told[pod.name] - first) / _MIB
+                if grown >= GROWN_MIB:
+                    now = told[pod.name] / _MIB
+                    return f"pod {pod.name}: {now:.0f} MiB, {grown:.0f} more than at its first look"
             if pod.last_reasons.get(container) == KILLED and pod.restarts:
                 return (
                     f"pod {pod.name}: {container} was {KILLED}, exit code"

@@ -159,6 +159,17 @@ def test_fresh_pods_of_a_leaking_release_are_harm_and_a_rollback_is_its_end(ther
     assert fault.harm() is None
 
 
+def test_a_leak_has_landed_before_anything_is_killed_for_it(there: World) -> None:
+    fault = make("memory-leak", there)
+    fault.inject()
+    for pod in there.of("", "pods", SHOP):
+        if pod["metadata"]["labels"]["app"] == SERVICE:
+            (container,) = pod["status"]["containerStatuses"]
+            container |= {"lastState": {}, "restartCount": 0}
+    assert fault.landed() is None
+    assert "20 more than at its first look" in (look(fault) or "")
+
+
 def test_a_release_that_does_not_grow_is_no_harm_after_a_while(there: World) -> None:
     fault = make("memory-leak", there, image="rundrill/payments:1.0.1")
     fault.inject()
