@@ -165,9 +165,14 @@ class _Account:
         self._open_from = last.at - last.oldest_in_flight_s if last and waiting else math.inf
 
     def before(self, start: float, end: float) -> _Known:
-        """What is known of [start, end), its last seconds by themselves among it."""
-        last = max(start, end - LAST_SHARE * self._length_s)
-        return self._known(start, end, [*self._parts(start, end), self._part(last, end)])
+        """What is known of [start, end), its last seconds by themselves among it.
+
+        The worst of it is that of whole seconds: what failed in the one in which the step began
+        may be the step's doing.
+        """
+        whole = max((s.at for s in self._seconds if start < s.at <= end), default=end)
+        last = max(start, whole - LAST_SHARE * self._length_s)
+        return self._known(start, end, [*self._parts(start, whole), self._part(last, whole)])
 
     def after(self, start: float, end: float) -> _Known:
         """What is known of [start, end)."""
