@@ -120,10 +120,10 @@ def test_a_request_that_the_fault_let_hang_is_the_faults_although_it_fails_durin
 
 
 def test_what_fails_in_the_second_in_which_the_step_began_does_not_excuse_it() -> None:
-    """Recorded: all pods were deleted at 44.7, one request failed at 44.9, then two seconds' worth."""
-    outage = [second(45.2, failed=1), second(46.2, failed=13), second(47.2, failed=17)]
-    before = [second(at + 0.2) for at in range(5, 45)]
-    after = [second(at + 0.2) for at in range(48, 110)]
+    """Recorded: all pods were deleted at 44.7, one request failed before 44.9, then many."""
+    outage = [second(44.9, failed=1), second(45.9, failed=13), second(46.9, failed=17)]
+    before = [second(at + 0.9) for at in range(5, 44)]
+    after = [second(at + 0.9) for at in range(47, 110)]
     assert harm(run([*before, *outage, *after])).state == "harmful"
 
 
