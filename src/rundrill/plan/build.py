@@ -4,21 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rundrill.base.document import Node, nearest
+from rundrill.claims import AlertClaim, Command, Procedure, Runbook, Severity, Step
 from rundrill.errors import BindingError, RunbookError
-from rundrill.model import (
-    AlertClaim,
-    Bindings,
-    Command,
-    Plan,
-    PlannedStep,
-    Procedure,
-    Runbook,
-    Severity,
-    SeverityCondition,
-    SteadyStateBound,
-    Step,
-    Windows,
-)
+from rundrill.model import Bindings, Plan, PlannedStep, SeverityCondition, SteadyStateBound, Windows
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, ProcedureRef
 from rundrill.plan.fault_parameters import FaultParameter

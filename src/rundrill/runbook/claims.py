@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rundrill.model import AlertClaim, Threshold
+from rundrill.claims import AlertClaim, Threshold
 from rundrill.runbook.commands import walk
 from rundrill.runbook.markdown import Block, ItemList, Paragraph, Table, Text
 from rundrill.runbook.meaning import Ids, Meaning, slug, words_of
@@ -63,6 +63,7 @@ def read_alerts(sections: Iterable[Section]) -> tuple[AlertClaim, ...]:
                     id=ids.take(_alert_id(statement.text, threshold)),
                     line=statement.line,
                     text=statement.text,
+                    subject=threshold.subject if threshold else subject_of(statement.text),
                     threshold=threshold,
                 )
             )

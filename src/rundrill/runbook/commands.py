@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rundrill.model import Command
+from rundrill.claims import Command
 from rundrill.runbook import placeholders, shell
 from rundrill.runbook.markdown import Block, CodeBlock, ItemList, Span, Table, Text
 from rundrill.runbook.wordset import word_set

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from rundrill.claims import Runbook
 from rundrill.errors import RunbookError
-from rundrill.model import Runbook
 from rundrill.runbook.parser import parse
 
 

@@ -18,6 +18,8 @@ class Section:
     own_meaning: Meaning
     parent: "Section | None"
     is_document: bool = False
+    is_first_title: bool = False
+    """The first heading, when it stands above all: it names the document."""
     blocks: list[Content] = field(default_factory=list)
 
     @property
@@ -48,14 +50,21 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
         if isinstance(block, Heading):
             while len(open_sections) > 1 and open_sections[-1].level >= block.level:
                 open_sections.pop()
-            sections.append(_section(block, open_sections[-1], is_document=block is title))
+            sections.append(
+                _section(
+                    block,
+                    open_sections[-1],
+                    is_document=block is title,
+                    is_first=len(sections) == 1,
+                )
+            )
             open_sections.append(sections[-1])
         else:
             sections[-1].blocks.append(block)
     return sections
 
 
-def _section(heading: Heading, parent: Section, *, is_document: bool) -> Section:
+def _section(heading: Heading, parent: Section, *, is_document: bool, is_first: bool) -> Section:
     title = clean_title(heading.text.plain)
     # "P0 (complete outage)" under the severities describes a level, not a failure mode.
     is_level = parent.meaning is Meaning.SEVERITY and match_level(title) is not None
@@ -71,4 +80,5 @@ def _section(heading: Heading, parent: Section, *, is_document: bool) -> Section
         meaning=parent.meaning if own is Meaning.UNKNOWN else own,
         parent=parent,
         is_document=is_document,
+        is_first_title=heading.level == 1 and parent.level == 0 and is_first,
     )

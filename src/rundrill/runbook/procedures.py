@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rundrill.model import Command, Procedure, Step
+from rundrill.claims import Command, Procedure, Step
 from rundrill.runbook import commands, quantities
 from rundrill.runbook.markdown import CodeBlock, Item, ItemList, Paragraph, Table, Text
 from rundrill.runbook.meaning import Ids, Meaning, is_structure, slug, words_of

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from rundrill.model import Severity, Threshold
+from rundrill.claims import Severity, Threshold
 from rundrill.runbook.claims import Statement
 from rundrill.runbook.commands import walk
 from rundrill.runbook.markdown import ItemList, Paragraph, Table, Text

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from rundrill.model import Threshold
+from rundrill.claims import Threshold
 from rundrill.runbook.quantities import comparisons
 from rundrill.runbook.wordset import word_set
 

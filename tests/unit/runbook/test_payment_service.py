@@ -6,7 +6,8 @@ from pathlib import Path
 import promql_parser
 import pytest
 
-from rundrill.model import PodQuery, Runbook
+from rundrill.claims import Runbook
+from rundrill.model import PodQuery
 from rundrill.runbook import load, load_bindings, read_commands
 from rundrill.runbook.classify import step_kind
 

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from rundrill.model import Runbook
+from rundrill.claims import Runbook
 from rundrill.runbook import parse
 
 
