@@ -71,8 +71,8 @@ def test_there_are_enough_documents_and_every_kind_occurs_in_both_corpora() -> N
 
 
 def plain(text: object) -> str:
-    """Without the marks of Markdown, so that a quotation can be looked for."""
-    return re.sub(r"[\s*_`\\|]+", " ", fold(text))
+    """Without the marks of Markdown and the shell's prompts, to look for a quotation."""
+    return re.sub(r"[\s*_`\\|>]+", " ", fold(text))
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,24 @@ def _same_command(truth: object, found: object) -> bool:
     return read == bare or read.startswith(bare + " # ")
 
 
+LITTLE: Final = frozenset(
+    {"a", "an", "and", "are", "be", "been", "by", "for", "has", "have", "in", "is", "of", "on"}
+    | {"the", "to", "was", "were"}
+)
+SYNONYMS: Final = {
+    "latency": "response time",
+    "ratio": "rate",
+    "utilisation": "usage",
+    "utilization": "usage",
+}
+"""A reading may call a measure by its usual name."""
+
+
 def _words(text: object) -> set[str]:
-    """What a name is made of: no markup, no case, no plural."""
-    return {word.removesuffix("s") for word in re.findall(r"[^\W_]+", fold(text))}
+    """What a name is made of: no markup, no case, no plural, no little words."""
+    read = re.findall(r"[^\W_]+", fold(text))
+    words = set(" ".join(SYNONYMS.get(word, word) for word in read).split())
+    return {word.removesuffix("s") for word in words - LITTLE or words}
 
 
 def _same_name(truth: object, found: object) -> bool:
@@ -178,7 +193,7 @@ FIELDS: Final[dict[ClaimKind, dict[str, Same]]] = {
 }
 """How each value of each kind is compared, truth first."""
 
-OWN_WORDS: Final = {"optional", "upto", "kind", "line", "when"}
+OWN_WORDS: Final = frozenset({"optional", "upto", "kind", "line", "when"})
 """What a row may say beside the values of its kind."""
 
 
@@ -188,8 +203,13 @@ def same(truth: Row, found: Row) -> bool:
     if not truth["line"] <= found["line"] <= truth.get("upto", truth["line"]):
         return False
     return all(
-        matches(truth.get(name), found.get(name)) for name, matches in FIELDS[truth["kind"]].items()
+        any(matches(one, found.get(name)) for one in _alternatives(truth.get(name)))
+        for name, matches in FIELDS[truth["kind"]].items()
     )
+
+
+def _alternatives(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 # ---------------------------------------------------------------- the score
@@ -247,7 +267,10 @@ def score(read: Iterable[tuple[Document, list[Row]]]) -> dict[ClaimKind, Score]:
             scores[row["kind"]].found -= 1
             scores[row["kind"]].missing.append(_written(one.name, row))
         _pair([row for row in one.truth if row.get("optional")], left)
+        commands = {row["line"] for row in needed if row["kind"] == "command"}
         for row in left:
+            if row["kind"] == "step" and row["line"] in commands:
+                continue  # a command outside of a list may be a step of its own
             scores[row["kind"]].invented.append(_written(one.name, row))
     return {kind: scores[kind] for kind in KINDS if kind in scores}
 
