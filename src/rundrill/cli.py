@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rundrill import events, experiment, game_day, report, verdict
+from rundrill import events, experiment, game_day, lint_command, report, verdict
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
@@ -38,6 +38,7 @@ examples:
   rundrill run --with-control experiments/crash-loop.yaml    would it have healed by itself?
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
+  rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
 """
 
 
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "down": lambda: _down(options, clock),
         "recover": lambda: _recover(options, clock),
         "report": lambda: _report(options),
+        "lint": lambda: lint_command.run(options),
     }
     try:
         return commands[options.command]()
@@ -325,6 +327,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rebuild = commands.add_parser("report", help="build the reports of a run from its events")
     rebuild.add_argument("run", type=Path, help="a folder of runs/")
+    lint_command.add_parser(commands)
     return parser
 
 
