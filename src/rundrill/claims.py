@@ -50,7 +50,8 @@ class Placeholder:
 class Threshold:
     """A number the runbook states: `subject comparator value unit [in window]`.
 
-    `subject` is normalised ("error rate"), `value` is in the base unit of `unit`.
+    `subject` are its own words, in lower case and without fillers; `metric` is one spelling of the
+    usual subjects ("error rate"), else the same words. `value` is in the base unit of `unit`.
     """
 
     kind: ClassVar[ClaimKind] = "threshold"
@@ -58,6 +59,7 @@ class Threshold:
     section: str
     text: str
     subject: str
+    metric: str
     comparator: Comparator
     value: float
     unit: Unit
@@ -321,6 +323,8 @@ class Runbook:
     lines: tuple[Line, ...]
     severities: tuple[Severity, ...]
     procedures: tuple[Procedure, ...]
+    protocols: tuple[Procedure, ...]
+    """Numbered steps that tell people: declaring an incident, escalating it."""
     steady_state: tuple[Threshold, ...]
     alerts: tuple[AlertClaim, ...]
 

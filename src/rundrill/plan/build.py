@@ -104,7 +104,7 @@ def build_plan(
                 severity=level.id,
                 text=threshold.text,
                 line=threshold.line,
-                subject=threshold.subject,
+                subject=threshold.metric,
                 comparator=threshold.comparator,
                 value=threshold.value,
             )
@@ -120,6 +120,14 @@ def find_procedure(runbook: Runbook, ref: ProcedureRef) -> Procedure:
     for procedure in runbook.procedures:
         if procedure.id == ref.id:
             return procedure
+    if not runbook.procedures:
+        raise RunbookError(
+            "the runbook holds no procedure",
+            path=runbook.path,
+            line=1,
+            fix="under a heading, list its steps (`1. Roll back: ...`) or its commands in a"
+            " ```sh block",
+        )
     raise ref.node.fail(
         f"{runbook.path} has no procedure `{ref.id}`",
         nearest(ref.id, [procedure.id for procedure in runbook.procedures]),
@@ -302,17 +310,17 @@ def _require_inside(namespace: Node, experiment: ExperimentFile) -> None:
 def _steady_state(runbook: Runbook, bindings: Bindings) -> tuple[SteadyStateBound, ...]:
     bounds = []
     for threshold in runbook.steady_state:
-        expr = bindings.metrics.get(threshold.subject)
+        expr = bindings.metrics.get(threshold.metric)
         if expr is None:
             raise BindingError(
-                f"`metrics` has no PromQL for {threshold.subject!r}"
+                f"`metrics` has no PromQL for {threshold.metric!r}"
                 f" ({runbook.path}:{threshold.line}: {threshold.text})",
                 path=bindings.path,
-                fix=f"add it, or {nearest(threshold.subject, bindings.metrics)}",
+                fix=f"add it, or {nearest(threshold.metric, bindings.metrics)}",
             )
         bounds.append(
             SteadyStateBound(
-                subject=threshold.subject,
+                subject=threshold.metric,
                 text=threshold.text,
                 line=threshold.line,
                 expr=expr,

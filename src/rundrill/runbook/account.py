@@ -1,37 +1,121 @@
 """Every line of the document with what it was taken for; none is left out."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 from rundrill.claims import Claim, Line, Reading
+from rundrill.runbook.commands import SESSIONS, SHELLS
+from rundrill.runbook.identify import Found
+from rundrill.runbook.markdown import (
+    Block,
+    CodeBlock,
+    Heading,
+    ItemList,
+    Markup,
+    Paragraph,
+    Quote,
+    Table,
+    front_matter,
+    normal,
+)
+from rundrill.runbook.quantities import comparisons
+from rundrill.runbook.statements import MAX_TEXT
+from rundrill.runbook.terms import terms_in
+from rundrill.runbook.text import Text
 
-
-def source_lines(text: str) -> list[str]:
-    """The lines as Markdown counts them."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+_DEFINITION = re.compile(r"\s{0,3}\[[^\]]+\]:\s")
+_COMMENT = re.compile(r"\s*(?:#|//|--\s|;)")
 
 
 def account(
-    text: str, claims: Iterable[Claim], readings: Mapping[int, Reading], levels: Mapping[int, int]
+    text: str, blocks: Sequence[Block], found: Iterable[Found], claims: Iterable[Claim]
 ) -> tuple[Line, ...]:
-    """`readings` says what the lines without a claim are; those it leaves out are unknown."""
-    at: dict[int, list[str]] = defaultdict(list)
+    """A line is a claim when one stands on it; else it is what the Markdown says of it."""
+    ids: dict[int, list[str]] = defaultdict(list)
     for claim in claims:
-        at[claim.line].append(claim.id)
+        ids[claim.line].append(claim.id)
+    covered = {line for one in found for line in range(one.line, one.last_line + 1)} | set(ids)
+    readings: dict[int, Reading] = dict.fromkeys(range(1, len(front_matter(text)) + 1), "markup")
+    levels: dict[int, int] = {}
+    _read_blocks(blocks, readings, levels)
     lines = []
-    for number, line in enumerate(source_lines(text), start=1):
-        reading: Reading = readings.get(number, "unknown" if line.strip() else "blank")
-        if number in levels:
+    for number, line in enumerate(normal(text).split("\n"), start=1):
+        reading = readings.get(number, "unknown")
+        if not line.strip():
+            reading = "blank"
+        elif number in levels:
             reading = "heading"
-        elif number in at:
+        elif number in covered:
             reading = "claim"
+        elif number not in readings and _DEFINITION.match(line):
+            reading = "markup"
         lines.append(
             Line(
                 number=number,
                 text=line,
                 reading=reading,
-                claims=tuple(at[number]),
+                claims=tuple(ids[number]),
                 level=levels.get(number, 0),
             )
         )
     return tuple(lines)
+
+
+def _read_blocks(
+    blocks: Iterable[Block], readings: dict[int, Reading], levels: dict[int, int]
+) -> None:
+    for block in blocks:
+        match block:
+            case Heading():
+                for line in block.text.lines:
+                    levels[line.line] = block.level
+                levels.setdefault(block.line, block.level)
+                # The rule under a heading that is written on two lines.
+                last = max(levels.keys() & {line.line for line in block.text.lines} | {block.line})
+                readings.setdefault(last + 1, "markup")
+            case Paragraph():
+                _read_text(block.text, readings)
+            case CodeBlock():
+                _read_code(block, readings)
+            case Table():
+                readings[block.line + 1] = "markup"
+                for row in (block.header, *block.rows):
+                    for cell in row:
+                        _read_text(cell, readings)
+                    readings.setdefault(row[0].line, "prose")
+            case ItemList():
+                for item in block.items:
+                    readings.setdefault(item.line, "markup")
+                    _read_blocks(item.blocks, readings, levels)
+            case Quote():
+                readings.setdefault(block.line, "markup")
+                _read_blocks(block.blocks, readings, levels)
+            case Markup():
+                for number in range(block.line, block.line + len(block.lines)):
+                    readings[number] = "markup"
+
+
+def _read_text(text: Text, readings: dict[int, Reading]) -> None:
+    for line in text.lines:
+        if readings.get(line.line) != "unknown":
+            readings[line.line] = "unknown" if _states_something(line.plain) else "prose"
+
+
+def _states_something(text: str) -> bool:
+    """A number that is compared, or a time, that no claim took."""
+    if len(text) > MAX_TEXT:
+        return True
+    return any(one.sign or one.unit != "count" for one in comparisons(text)) or any(
+        one.term.seconds and one.word for one in terms_in(text)
+    )
+
+
+def _read_code(block: CodeBlock, readings: dict[int, Reading]) -> None:
+    if block.opened is not None:
+        readings[block.opened] = "markup"
+        readings[block.line + len(block.lines)] = "markup"
+    shell = block.language in SHELLS | SESSIONS
+    for number, line in enumerate(block.lines, start=block.line):
+        comment = _COMMENT.match(line) is not None
+        readings[number] = "prose" if shell and comment else "data"

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rundrill.claims import Claim, ClaimValue, TestClass
-from rundrill.runbook.meaning import Ids, match_level, slug
+from rundrill.runbook.levels import match_level
+from rundrill.runbook.meaning import Ids, slug
 from rundrill.runbook.outline import Section
 
 MAX_KEY = 60
@@ -65,7 +66,7 @@ def titles_of(section: Section) -> tuple[str, ...]:
 def _heading_slug(title: str) -> str:
     """A level keeps its id when its description is rewritten."""
     level = match_level(title)
-    return slug(title if level is None else level[0]) or "section"
+    return slug(title if level is None else level.id) or "section"
 
 
 def _short(key: str) -> str:

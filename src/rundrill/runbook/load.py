@@ -26,4 +26,6 @@ def load(path: Path) -> Runbook:
             line=data.count(b"\n", 0, problem.start) + 1,
             fix="save it as UTF-8",
         ) from problem
+    if not text.strip("\ufeff \t\r\n\f\v"):
+        raise RunbookError("the runbook is empty", path=path, fix="write it in Markdown")
     return parse(text, str(path))

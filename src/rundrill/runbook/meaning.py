@@ -2,6 +2,7 @@
 
 import re
 from enum import Enum, auto
+from typing import Final
 
 from rundrill.runbook.wordset import word_set
 
@@ -16,11 +17,26 @@ class Meaning(Enum):
     ALERTS = auto()
     PROCEDURE = auto()
     STEADY_STATE = auto()
+    DEPENDENCIES = auto()
+    DASHBOARDS = auto()
+    CONTACTS = auto()
+    ESCALATION = auto()
+    COMMUNICATION = auto()
+    POST_INCIDENT = auto()
     BACKGROUND = auto()
-    """Read by people only: contacts, communication, dashboards, prevention, symptoms."""
+    """Read by people only: architecture, prevention, symptoms."""
     REFERENCE = auto()
     """Commands to look up, in no order."""
     UNKNOWN = auto()
+
+
+PEOPLE: Final = frozenset({Meaning.CONTACTS, Meaning.ESCALATION, Meaning.COMMUNICATION})
+NO_NUMBERS: Final = PEOPLE | {
+    Meaning.BACKGROUND, Meaning.REFERENCE, Meaning.POST_INCIDENT, Meaning.DASHBOARDS,
+    Meaning.DEPENDENCIES,
+}  # fmt: skip
+"""Where "Metrics" and the like announce no steady state."""
+NO_PROCEDURES: Final = NO_NUMBERS | {Meaning.SEVERITY}
 
 
 def _phrases(text: str) -> tuple[str, ...]:
@@ -30,17 +46,27 @@ def _phrases(text: str) -> tuple[str, ...]:
 
 _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (
+        Meaning.POST_INCIDENT,
+        _phrases(
+            "post incident|postmortem|postmortems|post mortem|after incident|after the incident"
+            "|retrospective|lessons learned|lessons|post incident review|incident review"
+            "|once it is over|when it is over|afterwards|closing the incident|close out"
+        ),
+    ),
+    (
         Meaning.SEVERITY,
         _phrases(
             "severity|severities|sev levels|priority levels|incident levels|incident priority"
-            "|priority definitions|incident classification|impact levels"
+            "|priority definitions|priorities|incident classification|impact levels"
+            "|classification|how bad|how urgent|urgency|how serious|how severe"
         ),
     ),
     (
         Meaning.ALERTS,
         _phrases(
-            "alerts|alarms|alerting rules|alert rules|alert thresholds|alert conditions"
-            "|alarm thresholds|alerting thresholds|paging conditions"
+            "alerts|alarms|alerting rules|alert rules|alert thresholds|alert conditions|alerting"
+            "|alarm thresholds|alerting thresholds|paging conditions|pages you|what pages|detection"
+            "|how you know|how we know|how it is noticed"
         ),
     ),
     # A failure mode's own words come before those of the places it may be named after:
@@ -49,28 +75,57 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.PROCEDURE,
         _phrases(
             "failure|failures|failing|failed|issue|issues|problem|problems|outage|outages|down"
-            "|crash|crashing|crashloop|crashloopbackoff|oom|oomkilled|unavailable|unreachable"
-            "|stuck|timeout|timeouts|exhausted|exhaustion|saturation|degraded|leak|slow|backlog"
-            "|errors"
+            "|crash|crashing|crashes|crashloop|crashloopbackoff|oom|oomkilled|unavailable"
+            "|unreachable|stuck|timeout|timeouts|exhausted|exhaustion|saturation|degraded|leak"
+            "|slow|backlog|errors|full|expired|gone|lag|missing|corrupt|corrupted"
         ),
     ),
     (
         Meaning.REFERENCE,
         _phrases(
             "useful commands|command reference|commands reference|quick reference|cheat sheet"
-            "|cheatsheet|reference|references|appendix|handy commands|common commands"
+            "|cheatsheet|reference|references|appendix|handy commands|common commands|useful queries"
+        ),
+    ),
+    (
+        Meaning.DASHBOARDS,
+        _phrases("dashboards|dashboard|grafana|graphs|observability links|monitoring links"),
+    ),
+    (
+        Meaning.ESCALATION,
+        _phrases("escalation|escalations|escalate|escalating|escalation path|escalation policy"),
+    ),
+    (
+        Meaning.CONTACTS,
+        _phrases(
+            "contacts|contact|on call|oncall|rotation|phone numbers|phone list"
+            "|responders|who to call|whom to call|who to ask|ownership|owners"
+        ),
+    ),
+    (
+        Meaning.COMMUNICATION,
+        _phrases(
+            "communication|communications|communicating|stakeholder|stakeholders|declaration"
+            "|declaring|notification|notifications|notification protocol|status page|status updates"
+            "|telling others|announcements|announcement|templates|template|message|messages|comms"
+            "|notify|informing|telling|texts|wording|gets told|we tell|to tell|is told|be told"
+            "|tell whom|keeping people informed|updates"
+        ),
+    ),
+    (
+        Meaning.DEPENDENCIES,
+        _phrases(
+            "dependencies|dependency|depends on|depends|upstream|downstream|external services"
+            "|upstreams|integrations|relies on|third parties|what it needs|we need|it needs|leaning on"
         ),
     ),
     (
         Meaning.BACKGROUND,
         _phrases(
-            "post incident|postmortem|post mortem|after incident|follow up|retrospective"
-            "|lessons learned|lessons|contacts|contact|on call|rotation|dashboards|dashboard"
-            "|prevention|preventive|hardening|communication|communications|stakeholder"
-            "|stakeholders|declaration|notification protocol|status page|table of contents"
+            "follow up|prevention|preventive|hardening|table of contents"
             "|contents|toc|changelog|revision history|document history|glossary|symptom|symptoms"
-            "|impact|background|overview|summary|links|escalation|escalations|escalation path"
-            "|dependencies|architecture|root cause|causes|possible causes|ownership"
+            "|impact|background|overview|summary|links|architecture|root cause|causes"
+            "|possible causes|history"
         ),
     ),
     (
@@ -86,21 +141,27 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.STEADY_STATE,
         _phrases(
             "steady state|normal|healthy|baseline|baselines|expected values|golden signals"
-            "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs"
+            "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs|objectives"
+            "|what good looks like|good looks like|thresholds"
         ),
     ),
 )
+_EXACT: Final = {
+    "levels": Meaning.SEVERITY,
+    "who": Meaning.CONTACTS,
+    "people": Meaning.CONTACTS,
+    "numbers": Meaning.STEADY_STATE,
+    "pages": Meaning.ALERTS,
+    "triggers": Meaning.ALERTS,
+    "monitors": Meaning.ALERTS,
+    "boards": Meaning.DASHBOARDS,
+}
+"""Words that tell only when they stand alone."""
 _STRUCTURE = word_set(
     "step steps diagnosis diagnose diagnostic diagnostics investigation investigate mitigation"
     " mitigate resolution resolve remediation remediate fix quick solution verification verify"
     " validate validation actions action immediate procedure troubleshooting triage recovery"
     " response what to do check checks confirm and the how instructions commands"
-)
-_LEVEL = re.compile(
-    r"\W*(?:(?P<kind>severity|priority|sev|level|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
-    r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|urgent|emergency)"
-    r"\b(?=\s*(?:$|[:(\u2013\u2014-]|severity|priority)))",
-    re.IGNORECASE,
 )
 _STEP_HEADING = re.compile(r"^\W*step\s+\d", re.IGNORECASE)
 
@@ -111,6 +172,9 @@ def words_of(text: str) -> tuple[str, ...]:
 
 def meaning_of(title: str) -> Meaning:
     """What a heading with this title announces; UNKNOWN when no word of it tells."""
+    exact = _EXACT.get(title.lower().strip())
+    if exact is not None:
+        return exact
     words = f" {' '.join(words_of(title))} "
     for meaning, phrases in _PLACES:
         if any(phrase in words for phrase in phrases):
@@ -118,9 +182,9 @@ def meaning_of(title: str) -> Meaning:
     return Meaning.UNKNOWN
 
 
-def match_level(text: str) -> re.Match[str] | None:
-    """The severity level a text begins with: groups `kind` and `number`, or `name`."""
-    return _LEVEL.match(text)
+def is_step_heading(title: str) -> bool:
+    """ "Step 2: drain the node"."""
+    return _STEP_HEADING.match(title) is not None
 
 
 def is_structure(title: str) -> bool:
