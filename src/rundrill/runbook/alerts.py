@@ -13,6 +13,12 @@ from rundrill.runbook.wordset import word_set
 
 RULE_NAME = re.compile(r"\W*([A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+|[A-Z]{2,}[a-z][A-Za-z0-9]+)\b")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_TROUBLE: Final = word_set(
+    "high low down slow failed failing failures error errors missing lag full exceeded saturated late"
+    " stuck expiry expiring expires unavailable burn rate usage latency restarting looping pressure"
+    " gone drop dropped not too many degraded unhealthy backlog growing rejects stopped red tight"
+    " failure timeout timeouts stale behind long lost loss use"
+)
 _WHOLE_NAME = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
 _COLUMN: Final = word_set("alert alerts alarm alarms alertname monitor rule")
 _LABEL = re.compile(r"\W*(?:alert(?:\s?name)?|alarm|triggered\sby|alerts)\W*:\W*", re.IGNORECASE)
@@ -70,9 +76,11 @@ def read_alerts(statement: Statement) -> list[Named]:
 
 
 def _is_rule(text: str) -> bool:
-    return (
-        bool(_WHOLE_NAME.match(text)) and text not in _NO_RULES and not text.endswith("Exception")
-    )
+    """A name in humps, of three words or with one that tells of trouble: no "PagerDuty"."""
+    if _WHOLE_NAME.match(text) is None or text in _NO_RULES or text.endswith("Exception"):
+        return False
+    words = _HUMP.split(text)
+    return len(words) > 2 or bool({word.lower() for word in words} & _TROUBLE)
 
 
 def _named(text: str, statement: Statement) -> Named:
@@ -95,6 +103,8 @@ def _name(statement: Statement) -> str:
         if named is not None and (inside or named is statement.cells[0]):
             return named.plain
         return statement.cells[0].plain if inside else ""
+    if statement.form == "heading" and _is_rule(statement.section.title):
+        return statement.section.title
     if statement.form == "heading":
         parent = statement.section.parent
         under = parent is not None and parent.meaning is Meaning.ALERTS

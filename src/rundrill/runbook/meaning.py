@@ -50,7 +50,9 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "post incident|postmortem|postmortems|post mortem|after incident|after the incident"
             "|retrospective|lessons learned|lessons|post incident review|incident review"
-            "|once it is over|when it is over|afterwards|closing the incident|close out"
+            "|once it is over|when it is over|it is over|afterwards|closing the incident|close out"
+            "|wrap up|wrapping up|aftermath|the dust|once fixed|once resolved|after recovery|follow up"
+            "|followup|follow ups|debrief|after every incident|when all is well|after the fact"
         ),
     ),
     (
@@ -93,12 +95,17 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     ),
     (
         Meaning.ESCALATION,
-        _phrases("escalation|escalations|escalate|escalating|escalation path|escalation policy"),
+        _phrases(
+            "escalation|escalations|escalate|escalating|escalation path|escalation policy"
+            "|call chain|chain of|next in line|getting help|need help|more help|for help|help needed"
+            "|who next|ladder|second line|calling in"
+        ),
     ),
     (
         Meaning.CONTACTS,
         _phrases(
-            "contacts|contact|on call|oncall|rotation|phone numbers|phone list"
+            "contacts|contact|on call|oncall|rotation|phone numbers|phone list|phone|phones|phone book|reach us|hotline|hotlines|numbers to call"
+            "|who can help|people to call|reachable|how to reach"
             "|responders|who to call|whom to call|who to ask|ownership|owners"
         ),
     ),
@@ -117,12 +124,14 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "dependencies|dependency|depends on|depends|upstream|downstream|external services"
             "|upstreams|integrations|relies on|third parties|what it needs|we need|it needs|leaning on"
+            "|runs on|built on|stands on|external systems|talks to|neighbours|neighbors|leans on|needs"
+            "|surroundings|relies upon|third party"
         ),
     ),
     (
         Meaning.BACKGROUND,
         _phrases(
-            "follow up|prevention|preventive|hardening|table of contents"
+            "prevention|preventive|hardening|table of contents"
             "|contents|toc|changelog|revision history|document history|glossary|symptom|symptoms"
             "|impact|background|overview|summary|links|architecture|root cause|causes"
             "|possible causes|history"

@@ -14,7 +14,8 @@ from rundrill.runbook.terms import first_term
 from rundrill.runbook.wordset import word_set
 
 _TOLD: Final = word_set(
-    "stakeholder stakeholders notify notified audience recipients inform informed cc who whom tell"
+    "stakeholder stakeholders notify notified audience recipients inform informed informs cc who whom"
+    " tell told tells knows hear hears"
 )
 _SEVERAL = re.compile(r"(?:^|[.;]\s)([A-Z][\w '/-]{1,40}):\s([^.;]+)")
 _WHO: Final = word_set("who whom to escalate escalation contact role person team name owner step")

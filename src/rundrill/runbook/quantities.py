@@ -89,7 +89,15 @@ _BETWEEN = re.compile(
     rf"|(?<![\w.,/-])(?P<from>{NUMBER})(?:\s?%)?\s?(?:-|\u2013|to))\s?(?P<number>{NUMBER})(?P<to>\s?)",
     re.IGNORECASE,
 )
-_NEVER = re.compile(r"\b(?:never|(?:must|should|may)\snot)\s(?:\w+\s){0,2}$", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"\b(?:warn(?:ing)?|crit(?:ical)?|red|yellow|amber|orange)\s?(?:at\s|from\s|:\s?|=\s?)?"
+    rf"(?P<number>{NUMBER})\s?(?P<level>%|(?-i:ms|min|[smh]|GB|GiB)(?!\w))",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(
+    r"\b(?:never|(?:must|should|may|does|do|will|can)\s?not|doesn't|don't)\s(?:\w+\s){0,2}$",
+    re.IGNORECASE,
+)
 _NEGATED: Final[dict[Comparator, Comparator]] = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 _OUT_OF = re.compile(
     r"\s?(?:in|of|out\sof)\s\d+\s(?!(?:seconds?|minutes?|mins?|hours?|days?|s|m|h)\b)",
@@ -134,6 +142,7 @@ def comparisons(text: str, *, cell: bool = False) -> list[Comparison]:
             *_SUFFIXED.finditer(text),
             *_BETWEEN.finditer(text),
             *_AT.finditer(text),
+            *_NAMED.finditer(text),
         ),
         key=lambda match: match.start(),
     ):
@@ -195,6 +204,9 @@ def _read(found: re.Match[str], text: str, *, cell: bool) -> list[Comparison]:
         if _OUT_OF.match(text, measured[2]):
             return []
         return [_comparison(found.start(), comparator, measured, text, sign=bool(sign))]
+    if "level" in groups:
+        worse = _unit(text, found.start("level"), number)
+        return [] if worse is None else [_comparison(found.start(), ">", worse, text, sign=False)]
     if "percent" in groups:
         at = (round(number / 100, 15), "ratio", found.end())
         return [_comparison(found.start(), ">=", at, text, sign=False)]

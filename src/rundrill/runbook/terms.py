@@ -7,7 +7,10 @@ from itertools import zip_longest
 from rundrill.claims import Term
 from rundrill.runbook.durations import DURATION, duration_of
 
-_PERIODS = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0}
+_PERIODS = {
+    "hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0,
+    "quarterly": 7776000.0, "yearly": 31536000.0, "annually": 31536000.0,
+}  # fmt: skip
 _CALENDAR = (
     r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s)?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
     r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week)|eod|nbd|cob"
@@ -22,8 +25,9 @@ _TERM = re.compile(
     rf"(?:(?:at\smost|the\s(?:first|next|last|past|previous)|another|about|around|roughly|a\smaximum\sof|~|<=?|\u2264)\s?){{0,2}}"
     rf"(?P<time>{DURATION})"
     rf"|\b{_CALENDAR}(?!\w)|\b{_NOW}(?!\w)"
-    r"|\b(?P<period>hourly|daily|weekly|monthly)(?!\w)"
-    r"|\b(?:every|each)\s(?P<each>minute|hour|day|week|half[\s-]hour)(?!\w)",
+    r"|\b(?P<period>hourly|daily|weekly|monthly|quarterly|yearly|annually)(?!\w)"
+    r"|\bwithin\sthe\s(?P<the>hour|day|week)(?!\w)"
+    r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
 _PAST = re.compile(r"\bthe\s(?:last|past|previous)\b", re.IGNORECASE)
@@ -57,6 +61,9 @@ def terms_in(text: str) -> list[Stated]:
             term = Term(seconds=0.0)
         elif found["period"]:
             term = Term(seconds=_PERIODS[found["period"].lower()])
+        elif found["the"]:
+            word = "within"
+            term = Term(seconds=duration_of(f"1 {found['the']}"))
         elif found["each"]:
             term = Term(seconds=duration_of(f"1 {found['each']}") or 1800.0)
         elif _PAST.search(found[0]):
@@ -64,7 +71,7 @@ def terms_in(text: str) -> list[Stated]:
         else:
             term = Term(seconds=duration_of(found["time"]))
         every = word in ("every", "each") or bool(found["period"] or found["each"])
-        at = max(found.start(name) for name in ("time", "when", "now", "period", "each"))
+        at = max(found.start(name) for name in ("time", "when", "now", "period", "each", "the"))
         read.append(Stated(found.start(), at, found.end(), word, term, every))
     # "Immediate (within 2 hours)" means the number.
     return [

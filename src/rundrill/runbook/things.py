@@ -37,10 +37,10 @@ _BOARD = re.compile(
     re.IGNORECASE,
 )
 _REVIEW = re.compile(
-    r"\b(?P<next>next[\s_-]review(?:[\s_-](?:date|due))?|review[\s_-](?:by|due|date|on)|due[\s_-]for[\s_-]review"
-    r"|(?:to\sbe\s)?reviewed\sby|expires)\b"
-    r"|\b(?:last[\s_-])?(?P<last>review(?:ed|s)?(?:[\s_-]on)?|updated|modified|verified|tested|changed"
-    r"|last[\s_-]review)\b",
+    r"\b(?P<next>next[\s_-](?:check|look|read|review(?:[\s_-](?:date|due))?)|valid\suntil"
+    r"|review[\s_-](?:again|by|due|date|on)|due[\s_-]for[\s_-]review|(?:to\sbe\s)?reviewed\sby|expires)\b"
+    r"|\b(?:last[\s_-])?(?P<last>review(?:ed|s)?(?:[\s_-]on)?|updated|read\sthrough)\b"
+    r"|\b(?P<checked>last[\s_-](?:review|check(?:ed)?))\b",
     re.IGNORECASE,
 )
 _MONTHS: Final = [

@@ -12,7 +12,7 @@ from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.quantities import Comparison, comparisons, quantity, window_of
 from rundrill.runbook.statements import MAX_TEXT, Cell, Statement, label_of
 from rundrill.runbook.subjects import metric_of, statistic_of, words_about
-from rundrill.runbook.text import Text
+from rundrill.runbook.text import Span, Text
 from rundrill.runbook.wordset import word_set
 
 Role = Literal["steady-state", "alert", "severity", "other"]
@@ -27,6 +27,11 @@ _PROMISE = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"\W*(?:response|ack\w*|reaction|first\sresponse|sla)\b", re.IGNORECASE)
+_NAMES: Final = word_set("metric metrics signal measure indicator sli check what measured")
+_UNIT_OF = re.compile(
+    r"[(\[](%|percent|ms|s|secs?|seconds|mins?|minutes|h|hours|[KMGT]i?B|req/s|rps)[)\]]",
+    re.IGNORECASE,
+)
 _SYMPTOM = re.compile(r"\b(?:symptoms?|signs?|triggers?|conditions?|indicators?)\b", re.IGNORECASE)
 _MUST_IN = re.compile(r"\b(?:must|should|shall|has\sto|have\sto)\s.*\bin\W*$", re.IGNORECASE)
 _TAKES = re.compile(
@@ -308,6 +313,22 @@ def _states(statement: Statement, one: Comparison, text: str, subject: str, role
     return measured or one.unit != "count" or role == "severity" or bool(_CONDITION.search(text))
 
 
+def _name_cell(cells: Sequence[Cell]) -> Cell:
+    """The cell that names the row: that of its column, or the first with words."""
+    named = (cell for cell in cells if cell.words & _NAMES and words_about(cell.plain))
+    worded = (cell for cell in cells if words_about(cell.plain) or cell.level)
+    return next(named, None) or next(worded, cells[0])
+
+
+def _with_unit(cell: Cell, unit: str) -> Text:
+    """A bare number with the unit of its row, or of its column: "Latency (ms)"."""
+    found = _UNIT_OF.search(cell.head)
+    unit = found[1] if found is not None else unit
+    if not unit or not cell.plain[-1:].isdigit():
+        return cell.text
+    return Text(cell.text.line, (*cell.text.spans, Span(cell.text.line, f" {unit}")))
+
+
 def _is_symptom(statement: Statement) -> bool:
     """A line under "Symptoms:" or behind that label, or one that says when to do something."""
     label, _ = statement.label
@@ -325,7 +346,8 @@ def _parts(statement: Statement) -> Iterator[_Part]:
         return
     windows = [cell for cell in statement.cells[1:] if _WINDOW & cell.words]
     window_s = next((duration_of(cell.plain) for cell in windows), None)
-    first = statement.cells[0]
+    first = _name_cell(statement.cells)
+    unit = next((cell.plain for cell in statement.cells if cell.words == {"unit"}), "")
     name = "" if first.level else words_about(first.plain) or first.plain
     rule = RULE_NAME.match(first.plain) is not None
     falling = _falls(statement.cells[1:])
@@ -335,7 +357,7 @@ def _parts(statement: Statement) -> Iterator[_Part]:
         ):
             continue
         yield _Part(
-            cell.text,
+            cell.text if cell is first else _with_unit(cell, unit),
             subject=_subject_of_cell(cell, name, first),
             name=f"{first.plain} {cell.head}",
             said=cell.plain if cell is first else f"{first.plain}: {cell.plain}",
