@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rundrill import events, experiment, game_day, lint_command, report, verdict
+from rundrill import (
+    coverage_command,
+    events,
+    experiment,
+    game_day,
+    lint_command,
+    report,
+    verdict,
+)
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
@@ -39,6 +47,7 @@ examples:
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
   rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
+  rundrill coverage runs --html coverage.html     which of its claims are proven?
 """
 
 
@@ -57,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "recover": lambda: _recover(options, clock),
         "report": lambda: _report(options),
         "lint": lambda: lint_command.run(options),
+        "coverage": lambda: coverage_command.run(options),
     }
     try:
         return commands[options.command]()
@@ -328,6 +338,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = commands.add_parser("report", help="build the reports of a run from its events")
     rebuild.add_argument("run", type=Path, help="a folder of runs/")
     lint_command.add_parser(commands)
+    coverage_command.add_parser(commands)
     return parser
 
 
