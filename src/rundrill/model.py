@@ -33,6 +33,15 @@ class Edit:
     remove: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a binding stands; a file that extends another holds only its own."""
+
+    path: str
+    line: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bindings:
     """What a drill's author adds where the runbook is silent.
@@ -49,6 +58,8 @@ class Bindings:
     placeholders: Mapping[str, str | PodQuery] = field(default_factory=dict)
     steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
+    places: Mapping[tuple[str, str], Place] = field(default_factory=dict, compare=False)
+    """Of each binding, by its part of the file and its name: `("alerts", "success-rate")`."""
 
 
 # ---------------------------------------------------------------- the plan

@@ -7,6 +7,12 @@ from rundrill.base.document import Node, nearest
 from rundrill.claims import AlertClaim, Command, Procedure, Runbook, Severity, Step
 from rundrill.errors import BindingError, RunbookError
 from rundrill.model import Bindings, Plan, PlannedStep, SeverityCondition, SteadyStateBound, Windows
+from rundrill.plan.bound import (
+    claims_by_rule,
+    require_bound,
+    require_claims,
+    require_steps,
+)
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, ProcedureRef
 from rundrill.plan.fault_parameters import FaultParameter
@@ -39,7 +45,7 @@ def build_plan(
     `compression` None lets the plan choose the factor for `wall_s` seconds of wall time.
     """
     severity = _severity(experiment, runbook)
-    _require_steps_exist(runbook, bindings)
+    require_steps(bindings, runbook)
     steps = tuple(
         planned for ref in experiment.procedures for planned in _steps(ref, runbook, bindings)
     )
@@ -54,10 +60,11 @@ def build_plan(
             "no step of the procedures states how long to monitor after the fix",
             "add the runbook's monitoring step, for instance `rollback-procedure#4`",
         )
-    _require_bound(steps, runbook, bindings)
+    require_bound(steps, runbook, bindings)
     steady_state = _steady_state(runbook, bindings)
+    require_claims(bindings, runbook)
     expected = tuple(_known_alert(node, alert_names) for node in experiment.expected_alerts)
-    claims = _claims_by_rule(runbook, bindings, alert_names)
+    claims = claims_by_rule(runbook, bindings, alert_names)
     detect_s = _detect_budget_s(expected, claims, severity)
     assert severity.response_time_s is not None
     factor, reason = (
@@ -177,38 +184,6 @@ def _planned(procedure: str, step: Step, bindings: Bindings) -> PlannedStep:
     )
 
 
-def _require_steps_exist(runbook: Runbook, bindings: Bindings) -> None:
-    """A binding to a step that is no longer there, or that says itself what to do, is a mistake."""
-    steps = {f"{p.id}#{step.number}": step for p in runbook.procedures for step in p.steps}
-    for name in {**bindings.steps, **bindings.edits}:
-        if name not in steps:
-            raise BindingError(
-                f"{runbook.path} has no step `{name}`",
-                path=bindings.path,
-                fix=nearest(name, steps),
-            )
-    for name in bindings.steps:
-        if steps[name].commands:
-            raise BindingError(
-                f"step `{name}` has commands of its own ({runbook.path}:{steps[name].line})",
-                path=bindings.path,
-                fix="bind commands to manual steps only",
-            )
-
-
-def _require_bound(steps: tuple[PlannedStep, ...], runbook: Runbook, bindings: Bindings) -> None:
-    """A placeholder that nobody fills would only be met in the middle of the drill."""
-    for step in steps:
-        for command in step.commands:
-            for name in command.placeholders:
-                if name not in bindings.placeholders:
-                    raise BindingError(
-                        f"`{name}` is not bound ({runbook.path}:{command.line}: {command.text})",
-                        path=bindings.path,
-                        fix=f"add it under `placeholders`; {nearest(name, bindings.placeholders)}",
-                    )
-
-
 def _severity(experiment: ExperimentFile, runbook: Runbook) -> Severity:
     wanted = experiment.severity.text
     for severity in runbook.severities:
@@ -231,26 +206,6 @@ def _known_alert(node: Node, alert_names: tuple[str, ...]) -> str:
     if node.text not in alert_names:
         raise node.fail(f"the rules have no alert `{node.text}`", nearest(node.text, alert_names))
     return node.text
-
-
-def _claims_by_rule(
-    runbook: Runbook, bindings: Bindings, alert_names: tuple[str, ...]
-) -> Mapping[str, AlertClaim]:
-    claims = {claim.id: claim for claim in runbook.alerts}
-    for claim_id, rule in bindings.alerts.items():
-        if claim_id not in claims:
-            raise BindingError(
-                f"{runbook.path} has no alert claim `{claim_id}`",
-                path=bindings.path,
-                fix=nearest(claim_id, claims),
-            )
-        if rule not in alert_names:
-            raise BindingError(
-                f"the rules have no alert `{rule}`",
-                path=bindings.path,
-                fix=nearest(rule, alert_names),
-            )
-    return {rule: claims[claim_id] for claim_id, rule in bindings.alerts.items()}
 
 
 def _detect_budget_s(

@@ -18,6 +18,7 @@ from rundrill.runbook.markdown import (
     Table,
     front_matter,
     normal,
+    walk,
 )
 from rundrill.runbook.quantities import comparisons
 from rundrill.runbook.statements import MAX_TEXT
@@ -65,35 +66,39 @@ def account(
 def _read_blocks(
     blocks: Iterable[Block], readings: dict[int, Reading], levels: dict[int, int]
 ) -> None:
-    for block in blocks:
+    for block in walk(blocks):
         match block:
             case Heading():
-                for line in block.text.lines:
-                    levels[line.line] = block.level
-                levels.setdefault(block.line, block.level)
-                # The rule under a heading that is written on two lines.
-                last = max(levels.keys() & {line.line for line in block.text.lines} | {block.line})
-                readings.setdefault(last + 1, "markup")
+                _read_heading(block, readings, levels)
             case Paragraph():
                 _read_text(block.text, readings)
             case CodeBlock():
                 _read_code(block, readings)
             case Table():
-                readings[block.line + 1] = "markup"
-                for row in (block.header, *block.rows):
-                    for cell in row:
-                        _read_text(cell, readings)
-                    readings.setdefault(row[0].line, "prose")
+                _read_table(block, readings)
             case ItemList():
                 for item in block.items:
                     readings.setdefault(item.line, "markup")
-                    _read_blocks(item.blocks, readings, levels)
             case Quote():
                 readings.setdefault(block.line, "markup")
-                _read_blocks(block.blocks, readings, levels)
             case Markup():
                 for number in range(block.line, block.line + len(block.lines)):
                     readings[number] = "markup"
+
+
+def _read_heading(block: Heading, readings: dict[int, Reading], levels: dict[int, int]) -> None:
+    lines = {block.line, *(line.line for line in block.text.lines)}
+    levels.update(dict.fromkeys(lines, block.level))
+    # The rule under a heading that is written on two lines.
+    readings.setdefault(max(lines) + 1, "markup")
+
+
+def _read_table(block: Table, readings: dict[int, Reading]) -> None:
+    readings[block.line + 1] = "markup"
+    for row in (block.header, *block.rows):
+        for cell in row:
+            _read_text(cell, readings)
+        readings.setdefault(row[0].line, "prose")
 
 
 def _read_text(text: Text, readings: dict[int, Reading]) -> None:

@@ -1,4 +1,4 @@
-"""The alerts that a runbook names: items and rows of a section about alerts, rules by their names."""
+"""The alerts that a runbook names: items and rows of a section about them, and rules."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from rundrill.runbook.wordset import word_set
 RULE_NAME = re.compile(r"\W*([A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+|[A-Z]{2,}[a-z][A-Za-z0-9]+)\b")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _TROUBLE: Final = word_set(
-    "high low down slow failed failing failures error errors missing lag full exceeded saturated late"
+    "high low down slow failed failing failures error errors missing lag full exceeded saturated"
+    " late"
     " stuck expiry expiring expires unavailable burn rate usage latency restarting looping pressure"
     " gone drop dropped not too many degraded unhealthy backlog growing rejects stopped red tight"
     " failure timeout timeouts stale behind long lost loss use"
@@ -29,9 +30,13 @@ _TOLD = re.compile(
     re.IGNORECASE,
 )
 _NO_RULES: Final = frozenset(
-    {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "NotReady", "ConfigMap", "MemoryPressure",
-     "DiskPressure", "PIDPressure", "StatefulSet", "DaemonSet", "ReplicaSet", "NetworkPolicy", "CronJob"}
+    {
+        "CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "NotReady", "ConfigMap",
+        "MemoryPressure", "DiskPressure", "StatefulSet", "DaemonSet", "ReplicaSet",
+        "NetworkPolicy", "CronJob",
+    }
 )  # fmt: skip
+"""Names that Kubernetes gives to states and kinds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
             "post incident|postmortem|postmortems|post mortem|after incident|after the incident"
             "|retrospective|lessons learned|lessons|post incident review|incident review"
             "|once it is over|when it is over|it is over|afterwards|closing the incident|close out"
-            "|wrap up|wrapping up|aftermath|the dust|once fixed|once resolved|after recovery|follow up"
+            "|wrap up|wrapping up|aftermath|the dust|once fixed|once resolved|after recovery"
+            "|follow up"
             "|followup|follow ups|debrief|after every incident|when all is well|after the fact"
         ),
     ),
@@ -86,7 +87,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.REFERENCE,
         _phrases(
             "useful commands|command reference|commands reference|quick reference|cheat sheet"
-            "|cheatsheet|reference|references|appendix|handy commands|common commands|useful queries"
+            "|cheatsheet|reference|references|appendix|handy commands|common commands|useful"
+            " queries"
         ),
     ),
     (
@@ -97,14 +99,16 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.ESCALATION,
         _phrases(
             "escalation|escalations|escalate|escalating|escalation path|escalation policy"
-            "|call chain|chain of|next in line|getting help|need help|more help|for help|help needed"
+            "|call chain|chain of|next in line|getting help|need help|more help|for help|help"
+            " needed"
             "|who next|ladder|second line|calling in"
         ),
     ),
     (
         Meaning.CONTACTS,
         _phrases(
-            "contacts|contact|on call|oncall|rotation|phone numbers|phone list|phone|phones|phone book|reach us|hotline|hotlines|numbers to call"
+            "contacts|contact|on call|oncall|rotation|phone numbers|phone list|phone|phones|phone"
+            " book|reach us|hotline|hotlines|numbers to call"
             "|who can help|people to call|reachable|how to reach"
             "|responders|who to call|whom to call|who to ask|ownership|owners"
         ),
@@ -123,8 +127,10 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.DEPENDENCIES,
         _phrases(
             "dependencies|dependency|depends on|depends|upstream|downstream|external services"
-            "|upstreams|integrations|relies on|third parties|what it needs|we need|it needs|leaning on"
-            "|runs on|built on|stands on|external systems|talks to|neighbours|neighbors|leans on|needs"
+            "|upstreams|integrations|relies on|third parties|what it needs|we need|it needs"
+            "|leaning on"
+            "|runs on|built on|stands on|external systems|talks to|neighbours|neighbors|leans on"
+            "|needs"
             "|surroundings|relies upon|third party"
         ),
     ),
@@ -172,6 +178,19 @@ _STRUCTURE = word_set(
     " validate validation actions action immediate procedure troubleshooting triage recovery"
     " response what to do check checks confirm and the how instructions commands"
 )
+_IMPERATIVES = word_set(
+    "acknowledge add announce apply ask assess assign back block bring call cancel capture change"
+    " check clean clear close collect compare confirm connect contact create cut debug decrease"
+    " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
+    " examine execute fail failover fetch find fix flush follow force free get go identify"
+    " increase inform inspect investigate isolate kill list log look lower make mark measure"
+    " monitor move notify observe open page pause perform ping post promote pull purge raise read"
+    " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"
+    " restart restore resume retry revert review roll rollback rotate route run scale search see"
+    " send set shift shut start stop submit switch tail take tell terminate test throttle trace"
+    " trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
+    " write"
+)
 _STEP_HEADING = re.compile(r"^\W*step\s+\d", re.IGNORECASE)
 
 
@@ -200,6 +219,11 @@ def is_structure(title: str) -> bool:
     """A heading that divides a procedure ("Diagnosis", "Step 2: ...") and names none itself."""
     words = words_of(title)
     return bool(words) and (bool(_STEP_HEADING.match(title)) or set(words) <= _STRUCTURE)
+
+
+def is_imperative(text: str) -> bool:
+    """Whether a text begins with a verb that tells to do something."""
+    return any(word in _IMPERATIVES for word in words_of(text)[:1])
 
 
 def clean_title(text: str) -> str:

@@ -33,6 +33,7 @@ def parse(text: str, path: str) -> Runbook:
     for severity in reading.severities:
         _, statement = reading.levels.defined[severity.id]
         reading.add_severity(statement, severity)
+    alerts = reading.name_alerts()
     claims = identify(reading.found)
     return Runbook(
         path=path,
@@ -46,7 +47,7 @@ def parse(text: str, path: str) -> Runbook:
         procedures=instructions.procedures,
         protocols=instructions.protocols,
         steady_state=reading.steady_state,
-        alerts=tuple(reading.alerts),
+        alerts=alerts,
     )
 
 

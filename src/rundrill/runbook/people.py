@@ -14,7 +14,8 @@ from rundrill.runbook.terms import first_term
 from rundrill.runbook.wordset import word_set
 
 _TOLD: Final = word_set(
-    "stakeholder stakeholders notify notified audience recipients inform informed informs cc who whom"
+    "stakeholder stakeholders notify notified audience recipients inform informed informs cc who"
+    " whom"
     " tell told tells knows hear hears"
 )
 _SEVERAL = re.compile(r"(?:^|[.;]\s)([A-Z][\w '/-]{1,40}):\s([^.;]+)")
@@ -37,8 +38,10 @@ _TIER = re.compile(r"\W*(?:level|tier|step|stage|l)\s?\d\s?[:.)\u2013-]*\s*", re
 _SENTENCES = re.compile(r"[^.;!?]+(?:[.;!?](?!\s)[^.;!?]+)*")
 _TO_TELL = re.compile(
     r"\b(?:report(?:ed)?\sto|write\sto|(?:is|are|be)\sto\shear|hear\sfrom|inform|notify|tell)\s(?:the\s)?"
-    r"(?P<name>[A-Za-z][\w' -]{2,40}?)(?=\s(?:within|no\slater|by|at|immediately|that|if|when|in)\b|[.,;(]|$)"
-    r"|(?:^|[.;]\s)(?:the\s)?(?P<told>[A-Za-z][\w' -]{2,40}?)\s(?:is|are|must|has|have)\s(?:to\s)?(?:be\s)?"
+    r"(?P<name>[A-Za-z][\w' -]{2,40}?)(?=\s(?:within|no\slater|by|at|immediately|that|if|when"
+    r"|in)\b|[.,;(]|$)"
+    r"|(?:^|[.;]\s)(?:the\s)?(?P<told>[A-Za-z][\w' -]{2,40}?)\s(?:is|are|must|has"
+    r"|have)\s(?:to\s)?(?:be\s)?"
     r"(?:told|informed|notified|hear|know)\b",
     re.IGNORECASE,
 )

@@ -23,6 +23,7 @@ from rundrill.runbook.meaning import (
     PEOPLE,
     Ids,
     Meaning,
+    is_imperative,
     is_step_heading,
     is_structure,
     slug,
@@ -33,19 +34,6 @@ from rundrill.runbook.statements import MAX_TEXT
 from rundrill.runbook.text import Text
 from rundrill.runbook.wordset import word_set
 
-_IMPERATIVES = word_set(
-    "acknowledge add announce apply ask assess assign back block bring call cancel capture change"
-    " check clean clear close collect compare confirm connect contact create cut debug decrease"
-    " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
-    " examine execute fail failover fetch find fix flush follow force free get go identify"
-    " increase inform inspect investigate isolate kill list log look lower make mark measure"
-    " monitor move notify observe open page pause perform ping post promote pull purge raise read"
-    " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"
-    " restart restore resume retry revert review roll rollback rotate route run scale search see"
-    " send set shift shut start stop submit switch tail take tell terminate test throttle trace"
-    " trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
-    " write"
-)
 _NOT_STEPS = word_set(
     "symptom symptoms sign signs cause causes impact note notes background example examples"
     " prerequisites prerequisite requirements see references alerts"
@@ -291,11 +279,6 @@ def _step(line: int, text: str, found: Sequence[Command]) -> Step:
     return Step(
         number=0, line=line, text=text, commands=tuple(found), duration_s=stated_time_s(text)
     )
-
-
-def is_imperative(text: str) -> bool:
-    """Whether a text begins with a verb that tells to do something."""
-    return any(word in _IMPERATIVES for word in words_of(text)[:1])
 
 
 def _labels_no_steps(text: Text) -> bool:

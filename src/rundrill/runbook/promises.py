@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from rundrill.runbook.levels import levels_in
-from rundrill.runbook.meaning import PEOPLE, Meaning
+from rundrill.runbook.meaning import PEOPLE, Meaning, is_imperative
 from rundrill.runbook.statements import MAX_TEXT, Cell, Statement
 from rundrill.runbook.terms import Stated, terms_in
 from rundrill.runbook.text import Text
@@ -43,6 +43,10 @@ _ANSWERED = re.compile(
     r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
     re.IGNORECASE,
 )
+_SENTENCE = re.compile(r"[.;!?]\s")
+_PART = re.compile(r"[,;.]\s|\s[-\u2013|]\s")
+_ESCALATE = re.compile(r"\bescalat", re.IGNORECASE)
+_COMPARED = re.compile(r"[>\u2265]\s?$|\b(?:above|over|than|exceeds?)\s$", re.IGNORECASE)
 _CYCLE = re.compile(r"\breview\s(?:cycle|frequency|schedule|cadence|interval)\b", re.IGNORECASE)
 _BESIDE = re.compile(
     r"\b(?:m?ttr|resol\w+|fix\w*|update\w*|communication|status|restor\w+|recover\w+|rto|mitigat\w+)"
@@ -51,7 +55,8 @@ _BESIDE = re.compile(
 )
 _COUNT_BEFORE = re.compile(r"(?:\d|\b(?:twice|two|three|times|many))\s?(?:[\w-]+\s){0,3}$")
 _RESPONSE_HEAD: Final = word_set(
-    "response respond ack acknowledge acknowledgement acknowledgment sla reaction react answer pickup mtta tta"
+    "response respond ack acknowledge acknowledgement acknowledgment sla reaction react answer"
+    " pickup mtta tta"
 )
 _ESCALATION_HEAD: Final = word_set("escalation escalate escalates after")
 _DEADLINE_HEAD: Final = word_set(
@@ -59,7 +64,9 @@ _DEADLINE_HEAD: Final = word_set(
     " notify notification within comms mitigation mitigate restore recovery rto time timeline"
     " interval target by"
 )
-_WAITS: Final = frozenset({"for", "after", "up to", "at most", "in", "under", "less than", "max", "maximum", "in less than", "in under"})  # fmt: skip
+_WAITS: Final = frozenset(
+    {"at most", "in", "under", "less than", "max", "maximum", "in less than", "in under"}
+)
 _DUE: Final = frozenset({"within", "with in", "no later than", "not later than", "by"})
 
 
@@ -128,62 +135,94 @@ def _of_cell(statement: Statement, cell: Cell, *, level: str | None) -> Iterator
 def _purpose(
     statement: Statement, plain: str, stated: Stated, *, level: str | None, bare: bool = True
 ) -> Purpose | None:
-    clause = re.split(r"[.;!?]\s", plain[: stated.start])[-1]
+    """What a time is for; None when it is no promise."""
+    clause = _SENTENCE.split(plain[: stated.start])[-1]
+    rest = _SENTENCE.split(plain[stated.end :])[0]
     if _CYCLE.search(clause):
         return None
+    named = _named(statement, clause, rest, stated, level=level)
+    people = statement.section.meaning in PEOPLE or level is not None
+    if named == "response" and people:
+        return None if _COMPARED.search(clause) else "response"
+    if named == "escalation" or statement.section.meaning is Meaning.ESCALATION:
+        return "escalation"
+    if _following_purpose(rest) == "escalation":
+        return "escalation"
+    time = _Time(statement, stated, plain, clause, named, level is not None, people, bare)
+    return "deadline" if time.is_due() else None
+
+
+def _named(
+    statement: Statement, clause: str, rest: str, stated: Stated, *, level: str | None
+) -> Purpose | None:
+    """The purpose that words say: those before the time, behind it, or above the line."""
     named = _last_purpose(clause)
-    if _IF.search(clause) and named != "escalation":
-        rest = re.split(r"[.;!?]\s", plain[stated.end :])[0]
-        if re.search(r"\bescalat", rest, re.IGNORECASE):
-            return "escalation"
-    if level is not None and _last_purpose(re.split(r"[,;]\s", clause)[-1]) is None:
+    if named != "escalation" and _IF.search(clause) and _ESCALATE.search(rest):
+        return "escalation"
+    if level is not None and _last_purpose(_PART.split(clause)[-1]) is None:
         # "P1: <30m ack, <4h MTTR" says it behind the time.
-        behind = _last_purpose(re.split(r"[,;.]\s|\s[-\u2013|]\s", plain[stated.end :][:40])[0])
-        named = behind or named
+        named = _last_purpose(_PART.split(rest[:40])[0]) or named
     if named in (None, "deadline"):
         named = _labelled(statement) or named
     if named is None and level is not None and statement.level is not None:
         named = _announced(statement)
     if named is None and stated.word.lower().startswith("t+"):
-        named = _following_purpose(plain[stated.end :])
-    people = statement.section.meaning in PEOPLE or level is not None
-    if named == "response" and (level is not None or statement.section.meaning in PEOPLE):
-        compared = re.search(r"[>\u2265]\s?$|\b(?:above|over|than|exceeds?)\s$", clause)
-        return None if compared else "response"
-    if named == "escalation" or statement.section.meaning is Meaning.ESCALATION:
-        return "escalation"
-    if _following_purpose(plain[stated.end :]) == "escalation":
-        return "escalation"
-    if stated.term.seconds == 0 or stated.term.when is not None:
-        obliged = named is not None or bool(_MUST.search(clause))
-        if people and (named == "deadline" or len(plain) < 80):
-            return "deadline"
-        due = obliged or stated.word in _DUE or bool(levels_in(plain))
-        return "deadline" if due and stated.term.when is not None else None
-    if _MACHINE.search(clause) and not named:
-        return None
-    if stated.every:
-        asked = named is not None or people or _imperative(plain)
-        return "deadline" if asked and not _MACHINE.search(clause) else None
-    if stated.word in _DUE:
-        if _COUNT_BEFORE.search(clause) or (_IF.search(clause) and not people):
-            return None
-        return "deadline"
-    if stated.word in _WAITS:
-        if stated.word in ("after", "for", "up to") or _IF.search(clause):
-            return None
-        return "deadline" if named is not None and (people or _MUST.search(clause)) else None
-    if stated.word == "":
-        if people and _BESIDE.search(clause) and named == "deadline":
-            return "deadline"
-        if not bare:
-            return None
-        label, _ = statement.label
-        if level is not None and statement.section.meaning in PEOPLE:
-            return "deadline"
-        due = _last_purpose(label) == "deadline" or _MUST.search(label)
-        return "deadline" if due and people and clause.rstrip().endswith(":") else None
-    return None
+        named = _following_purpose(rest)
+    return named
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """A time that is neither to respond nor to escalate, with what tells whether it is due."""
+
+    statement: Statement
+    stated: Stated
+    plain: str
+    clause: str
+    named: Purpose | None
+    leveled: bool
+    people: bool
+    bare: bool
+
+    def is_due(self) -> bool:
+        if self.stated.term.seconds == 0 or self.stated.term.when is not None:
+            return self._on_the_calendar()
+        if self._is_machines():
+            return False
+        if self.stated.every:
+            return self.named is not None or self.people or is_imperative(self.plain)
+        conditional = _IF.search(self.clause) is not None
+        if self.stated.word in _DUE:
+            counted = _COUNT_BEFORE.search(self.clause) is not None
+            return not counted and (self.people or not conditional)
+        if self.stated.word in _WAITS:
+            obliged = self.people or _MUST.search(self.clause) is not None
+            return self.named is not None and obliged and not conditional
+        return self.stated.word == "" and self.people and self._stands_alone()
+
+    def _on_the_calendar(self) -> bool:
+        if self.people and (self.named == "deadline" or len(self.plain) < 80):
+            return True
+        obliged = self.named is not None or _MUST.search(self.clause) is not None
+        due = obliged or self.stated.word in _DUE or bool(levels_in(self.plain))
+        return due and self.stated.term.when is not None
+
+    def _is_machines(self) -> bool:
+        """A job that runs every hour promises nothing to people."""
+        machine = _MACHINE.search(self.clause) is not None
+        return machine and (self.stated.every or self.named is None)
+
+    def _stands_alone(self) -> bool:
+        """ "MTTR 1 hour", or "P1: 30 minutes" where people are told."""
+        if self.named == "deadline" and _BESIDE.search(self.clause):
+            return True
+        if not self.bare:
+            return False
+        if self.leveled and self.statement.section.meaning in PEOPLE:
+            return True
+        label, _ = self.statement.label
+        due = _last_purpose(label) == "deadline" or _MUST.search(label) is not None
+        return due and self.clause.rstrip().endswith(":")
 
 
 def _labelled(statement: Statement) -> Purpose | None:
@@ -213,7 +252,7 @@ def _last_purpose(text: str) -> Purpose | None:
 
 
 def _following_purpose(text: str) -> Purpose | None:
-    found = _PURPOSE.search(re.split(r"[.;!?]\s", text)[0][:80])
+    found = _PURPOSE.search(text[:80])
     return None if found is None else _name(found)
 
 
@@ -221,9 +260,3 @@ def _name(found: re.Match[str]) -> Purpose:
     if found["response"]:
         return "response"
     return "escalation" if found["escalation"] else "deadline"
-
-
-def _imperative(text: str) -> bool:
-    from rundrill.runbook.procedures import is_imperative
-
-    return is_imperative(text)

@@ -1,6 +1,7 @@
 """Comparisons as people write them: "> 5%", "p95 above 2 s", "3 or more in 10 minutes"."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -55,7 +56,8 @@ _WORDS: Final[dict[str, Comparator]] = {
     "slower than": ">", "larger than": ">", "bigger than": ">", "older than": ">", "beyond": ">",
     "past": ">", "in excess of": ">", "worse than": ">", "crosses": ">", "surpasses": ">",
     "reaches": ">=", "reach": ">=", "hits": ">=", "at least": ">=", "no less than": ">=",
-    "not less than": ">=", "at or above": ">=", "at or over": ">=", "at or below": "<=", "no fewer than": ">=", "minimum of": ">=", "minimum": ">=", "min": ">=",
+    "not less than": ">=", "at or above": ">=", "at or over": ">=", "at or below": "<=", "no"
+    " fewer than": ">=", "minimum of": ">=", "minimum": ">=", "min": ">=",
     "greater than or equal to": ">=", "not below": ">=", "never below": ">=",
     "less than or equal to": "<=", "does not exceed": "<=", "must not exceed": "<=",
     "not exceed": "<=", "never exceed": "<=", "never above": "<=", "not above": "<=",
@@ -130,26 +132,22 @@ class Comparison:
     """One end of a range."""
 
 
+_Measured = tuple[float, Unit, int]
+_Reader = Callable[[re.Match[str], str, bool], list[Comparison]]
+
+
 def comparisons(text: str, *, cell: bool = False) -> list[Comparison]:
     """Every comparison with a number, in order. Multiples and speeds in bytes are left out.
 
     In a `cell` of a table "300-800 ms" is a range, while a sentence may mean a time to wait.
     """
+    matches = [(found, reader) for pattern, reader in _PATTERNS for found in pattern.finditer(text)]
     read: list[Comparison] = []
-    for found in sorted(
-        (
-            *_COMPARISON.finditer(text),
-            *_SUFFIXED.finditer(text),
-            *_BETWEEN.finditer(text),
-            *_AT.finditer(text),
-            *_NAMED.finditer(text),
-        ),
-        key=lambda match: match.start(),
-    ):
+    for found, reader in sorted(matches, key=lambda match: match[0].start()):
         # "restarts > 3 over 10 minutes" has one comparison; the other number is its window.
         if read and found.start() < read[-1].window_end:
             continue
-        for comparison in _read(found, text, cell=cell):
+        for comparison in reader(found, text, cell):
             if read and _is_window(read[-1], comparison, text):
                 comparison = replace(comparison, window_s=read.pop().value)  # noqa: PLW2901
             read.append(comparison)
@@ -185,57 +183,81 @@ def _is_window(first: Comparison, second: Comparison, text: str) -> bool:
     )
 
 
-def _read(found: re.Match[str], text: str, *, cell: bool) -> list[Comparison]:
-    groups = found.groupdict()
-    number = number_of(groups["number"])
-    if "sign" in groups:
-        if groups["scale"]:
-            number *= _THOUSANDS[groups["scale"].strip().lower()]
-        sign = groups["sign"]
-        word = "" if sign else re.sub(r"\s", " ", groups["word"].lower())
-        measured = _unit(text, found.end(), number)
-        if measured is None:
-            return []
-        comparator = _SIGNS[sign] if sign else _WORDS[word]
-        if word in ("faster than", "slower than") and measured[1] != "s":
-            comparator = ">" if word == "faster than" else "<"
-        if not sign and _NEVER.search(text[: found.start()]):
-            comparator = _NEGATED.get(comparator, comparator)
-        if _OUT_OF.match(text, measured[2]):
-            return []
-        return [_comparison(found.start(), comparator, measured, text, sign=bool(sign))]
-    if "level" in groups:
-        worse = _unit(text, found.start("level"), number)
-        return [] if worse is None else [_comparison(found.start(), ">", worse, text, sign=False)]
-    if "percent" in groups:
-        at = (round(number / 100, 15), "ratio", found.end())
-        return [_comparison(found.start(), ">=", at, text, sign=False)]
-    if "low" in groups:
-        low = number_of(groups["low"] or groups["from"])
-        least, most = (_unit(text, found.end(), one) for one in (low, number))
-        bare = groups["low"] is None
-        # "900 to 1,500" of something that has no unit may be anything.
-        if most is None or least is None or low >= number:
-            return []
-        if bare and not cell and most[1] in ("count", "s"):
-            return []
-        ends = [
-            _comparison(found.start(), ">=", least, text, sign=False),
-            _comparison(found.start(), "<=", most, text, sign=False),
-        ]
-        return [replace(one, between=True) for one in ends]
-    bound = (groups["bound"] or "").lower()
-    less = (groups["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
-    measured = _unit((groups["unit"] or "").strip(), 0, number)
+def _compared(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "> 5%", "more than 3"."""
+    number = number_of(found["number"])
+    if found["scale"]:
+        number *= _THOUSANDS[found["scale"].strip().lower()]
+    measured = _unit(text, found.end(), number)
+    if measured is None or _OUT_OF.match(text, measured[2]):
+        return []
+    if found["sign"]:
+        return [_comparison(found.start(), _SIGNS[found["sign"]], measured, text, sign=True)]
+    word = re.sub(r"\s", " ", found["word"].lower())
+    comparator = _WORDS[word]
+    if word in ("faster than", "slower than") and measured[1] != "s":
+        comparator = ">" if word == "faster than" else "<"
+    if _NEVER.search(text[max(0, found.start() - 60) : found.start()]):
+        comparator = _NEGATED.get(comparator, comparator)
+    return [_comparison(found.start(), comparator, measured, text)]
+
+
+def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "5+", "90% or more", "30 s max"."""
+    bound = (found["bound"] or "").lower()
+    less = (found["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
+    measured = _unit((found["unit"] or "").strip(), 0, number_of(found["number"]))
     if measured is None:
         return []
-    measured = (measured[0], measured[1], found.end())
-    comparator: Comparator = "<=" if less else ">="
-    return [_comparison(found.start(), comparator, measured, text, sign=bool(groups["plus"]))]
+    sign = found["plus"] is not None
+    whole = (measured[0], measured[1], found.end())
+    return [_comparison(found.start(), "<=" if less else ">=", whole, text, sign=sign)]
+
+
+def _between(found: re.Match[str], text: str, cell: bool) -> list[Comparison]:
+    """ "between 5 and 10 %", "900 to 1,500 req/s"."""
+    low, high = number_of(found["low"] or found["from"]), number_of(found["number"])
+    least, most = _unit(text, found.end(), low), _unit(text, found.end(), high)
+    if most is None or least is None or low >= high:
+        return []
+    # "900 to 1,500" of something that has no unit may be anything, "3 to 5 minutes" a wait.
+    if found["low"] is None and not cell and most[1] in ("count", "s"):
+        return []
+    ends = (
+        _comparison(found.start(), ">=", least, text),
+        _comparison(found.start(), "<=", most, text),
+    )
+    return [replace(one, between=True) for one in ends]
+
+
+def _at(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "CPU at 100 %"."""
+    share = _share(number_of(found["number"]))
+    return [_comparison(found.start(), ">=", (share, "ratio", found.end()), text)]
+
+
+def _named(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "warning 70 %, critical 90 %"."""
+    measured = _unit(text, found.start("level"), number_of(found["number"]))
+    return [] if measured is None else [_comparison(found.start(), ">", measured, text)]
+
+
+_PATTERNS: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = (
+    (_COMPARISON, _compared),
+    (_SUFFIXED, _suffixed),
+    (_BETWEEN, _between),
+    (_AT, _at),
+    (_NAMED, _named),
+)
 
 
 def _comparison(
-    start: int, comparator: Comparator, measured: tuple[float, Unit, int], text: str, *, sign: bool
+    start: int,
+    comparator: Comparator,
+    measured: _Measured,
+    text: str,
+    *,
+    sign: bool = False,
 ) -> Comparison:
     value, unit, end = measured
     after = _AFTER.match(text, end)
@@ -260,6 +282,11 @@ def _comparison(
     )
 
 
+def _share(percent: float) -> float:
+    """15 digits keep 0.05 what 5/100 is, whatever the division leaves in the last place."""
+    return round(percent / 100, 15)
+
+
 def _noun(text: str, end: int) -> str:
     """The word that a rate's unit begins with: "queries per second", "req/s"."""
     found = re.search(
@@ -268,11 +295,10 @@ def _noun(text: str, end: int) -> str:
     return "" if found is None else (found[1] or found[2]).lower()
 
 
-def _unit(text: str, at: int, number: float) -> tuple[float, Unit, int] | None:
+def _unit(text: str, at: int, number: float) -> _Measured | None:
     """The number in its base unit, and where the unit ends; None when it cannot be compared."""
     if found := _PERCENT.match(text, at):
-        # 15 digits keep 0.05 what 5/100 is, whatever the division leaves in the last place.
-        return round(number / 100, 15), "ratio", found.end()
+        return _share(number), "ratio", found.end()
     if _OTHER_UNIT.match(text, at):
         return None
     if found := _RATES.match(text, at):

@@ -1,7 +1,8 @@
 """Statements to what they state: runs every reader over each of them, in document order."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rundrill.claims import (
     AlertClaim,
@@ -18,6 +19,7 @@ from rundrill.runbook import commands, severities
 from rundrill.runbook.alerts import read_alerts
 from rundrill.runbook.identify import Found
 from rundrill.runbook.meaning import NO_NUMBERS, Ids, Meaning, slug
+from rundrill.runbook.names import without_terms
 from rundrill.runbook.outline import Section
 from rundrill.runbook.people import read_contacts, read_escalations, read_stakeholders
 from rundrill.runbook.placeholders import find_in_prose, is_set, variables_set
@@ -29,7 +31,7 @@ from rundrill.runbook.templates import read_templates
 from rundrill.runbook.terms import first_term
 from rundrill.runbook.testable import test_class
 from rundrill.runbook.things import read_dashboards, read_dependencies, read_item, read_reviews
-from rundrill.runbook.thresholds import read_thresholds
+from rundrill.runbook.thresholds import Read, read_thresholds
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,8 +43,7 @@ class Reading:
     thresholds: list[tuple[Statement, Threshold]] = field(default_factory=list)
     responses: dict[str, tuple[float | None, int]] = field(default_factory=dict)
     described: dict[str, list[Statement]] = field(default_factory=dict)
-    alerts: list[AlertClaim] = field(default_factory=list)
-    _alert_ids: Ids = field(default_factory=Ids)
+    _alerts: list[tuple[Section, AlertClaim]] = field(default_factory=list)
 
     @property
     def severities(self) -> tuple[Severity, ...]:
@@ -83,37 +84,31 @@ class Reading:
         describes = self.levels.describes(statement)
         if level is not None and describes:
             self.described.setdefault(level, []).append(statement)
-        taken: list[tuple[int, int]] = []
-        numbers: list[Threshold] = []
-        for start, end, threshold in read_thresholds(statement, level=level, known_level=describes):
-            numbers.append(threshold)
-            taken.append((start, end))
-            self._add(statement, threshold, threshold.line, threshold.subject)
-        self.thresholds += ((statement, one) for one in numbers)
-        self._read_alerts(statement, list(zip(taken, numbers, strict=True)))
-        self._read_promises(statement, level, taken)
+        numbers = list(read_thresholds(statement, level=level, known_level=describes))
+        for one in numbers:
+            self.thresholds.append((statement, one.threshold))
+            self._add(statement, one.threshold, one.threshold.line, one.threshold.subject)
+        self._read_alerts(statement, numbers)
+        self._read_promises(statement, level, [(one.start, one.end) for one in numbers])
         self._read_people(statement, level)
         self._read_things(statement)
         for at, name in find_in_prose(statement.prose.plain):
             self._placeholder(statement.section, statement.line_at(at), name, in_command=False)
 
-    def _read_alerts(
-        self, statement: Statement, numbers: Sequence[tuple[tuple[int, int], Threshold]]
-    ) -> None:
+    def _read_alerts(self, statement: Statement, numbers: Sequence[Read]) -> None:
         for named in read_alerts(statement):
             threshold = next(
                 (
-                    one
-                    for (start, _), one in numbers
-                    if one.role != "steady-state"
-                    and (statement.cells or named.start <= start < named.end)
+                    one.threshold
+                    for one in numbers
+                    if one.threshold.role != "steady-state"
+                    and (statement.cells or named.start <= one.start < named.end)
                 ),
                 None,
             )
             key = slug(named.key) or "alert"
-            claim = named.claim(statement, threshold, name=self._alert_ids.take(key))
-            self.alerts.append(claim)
-            self._add(statement, claim, named.line, key)
+            claim = named.claim(statement, threshold, name=key)
+            self._alerts.append((statement.section, claim))
 
     def _read_promises(
         self, statement: Statement, level: str | None, taken: Sequence[tuple[int, int]]
@@ -220,6 +215,35 @@ class Reading:
                     for _, name in find_in_prose(text):
                         self._placeholder(section, line, name, in_command=False)
 
+    def name_alerts(self) -> tuple[AlertClaim, ...]:
+        """The alerts with ids that differ, taken as claims.
+
+        An id is what the alert is about. Where several are about the same, the section's title
+        stands before it, so that none of them changes when another is added elsewhere.
+        """
+        counted = Counter(claim.id for _, claim in self._alerts)
+        sections = {claim.id: set[int]() for _, claim in self._alerts}
+        for section, claim in self._alerts:
+            sections[claim.id].add(id(section))
+        ids = Ids()
+        named: list[AlertClaim] = []
+        for section, claim in self._alerts:
+            name = claim.id
+            if counted[name] > 1 and len(sections[name]) > 1:
+                name = f"{slug(section.title)}/{name}"
+            named.append(replace(claim, id=ids.take(name)))
+            self.found.append(
+                Found(
+                    line=claim.line,
+                    text=claim.text,
+                    section=section,
+                    key=claim.id,
+                    test=test_class(claim),
+                    value=named[-1],
+                )
+            )
+        return tuple(named)
+
     def add_severity(self, statement: Statement, severity: Severity) -> None:
         self._add(statement, severity, statement.line, severity.id)
 
@@ -252,8 +276,6 @@ def _term_of(section: Section) -> Term | None:
 
 def _due_subject(statement: Statement, promise: Promise) -> str:
     """What is due: the words of the statement without its times."""
-    from rundrill.runbook.names import without_terms
-
     if statement.cells:
         return promise.head
     return " ".join(without_terms(statement.text).split())[:80].strip(" :,.-")

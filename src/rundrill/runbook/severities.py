@@ -136,9 +136,9 @@ def _defines(statement: Statement, level: Level) -> bool:
         return statement.cells[0].level is not None and (
             meaning is Meaning.SEVERITY or (headed and meaning not in PEOPLE)
         )
-    if statement.form == "item" and statement.above is not None:
-        if statement.above.level is not None:
-            return False
+    above = statement.above
+    if statement.form == "item" and above is not None and above.level is not None:
+        return False
     if statement.section.level_of_severity is not None:
         return False
     announced = set(re.findall(r"[a-z]+", statement.lead.lower())) & _SEVERITY_WORDS

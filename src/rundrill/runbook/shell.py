@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _PROMPT = re.compile(
-    r"\s*(?:\([\w.-]{1,20}\)\s?)?(?:\[[\w.@:~/ -]{1,40}\]|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
+    r"\s*(?:\([\w.-]{1,20}\)\s?)?(?:\[[\w.@:~/ -]{1,40}\]"
+    r"|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
 )
 _ROOT_PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?)?#\s+(?=\S)")
 MAX_LOOP = 100

@@ -44,7 +44,10 @@ _FILLER: Final = word_set(
     " only just still very drop drops dropped fall falls rise climbs climb grows grow go took take"
     " takes means mean to from so then alert page fires fire trigger triggers warning critical"
     " symptoms symptom when if p50 p75 p90 p95 p99 p999 p99.9 percentile 50th 75th 90th 95th 99th"
-    " 99.9th avg max min maximum minimum sustained percentage percent sits sit holds hold hovers hover shows show reads reports lies gets get becomes become looks seems turns always already usual day days now more most or and but warn crit page pages paged info ticket at least above below beyond under over i.e e.g etc ms ca per minute second hour"
+    " 99.9th avg max min maximum minimum sustained percentage percent sits sit holds hold hovers"
+    " hover shows show reads reports lies gets get becomes become looks seems turns always already"
+    " usual day days now more most or and but warn crit page pages paged info ticket at least"
+    " above below beyond under over i.e e.g etc ms ca per minute second hour"
 )
 _SINGULAR: Final = {
     "rates": "rate", "times": "time", "errors": "error", "failures": "failure",

@@ -18,7 +18,10 @@ _CALENDAR = (
     r"|next\s(?:week|sprint|release|morning|planning)|best\seffort|(?:when|as)\stime\s(?:allows|permits)"
     r"|(?:during\s)?(?:business|office|working)\shours)"
 )
-_NOW = r"(?P<now>immediately|immediate|at\sonce|right\saway|straight\saway|instantly|without\sdelay|asap)"
+_NOW = (
+    r"(?P<now>immediately|immediate|at\sonce|right\saway|straight\saway|instantly|without\sdelay"
+    r"|asap)"
+)
 _TERM = re.compile(
     rf"\b(?P<word>T\s?\+|with\s?in|every|each|no\slater\sthan|not\slater\sthan|at\smost|after|in\sunder|in\sless\sthan"
     rf"|under|less\sthan|in|by|max(?:imum)?|up\sto|for)?(?P<bare>(?(word)[\s:]{{0,2}}|(?<![\w.,-])))"

@@ -27,7 +27,8 @@ _NEEDS = re.compile(
     re.IGNORECASE,
 )
 _KINDS: Final = word_set(
-    "database databases db cache payment gateway gateways external queue message broker storage auth"
+    "database databases db cache payment gateway gateways external queue message broker storage"
+    " auth"
     " authentication service services provider providers api apis third party parties dns cdn the"
     " email sms search bus cloud internal upstream downstream object data store"
 )
