@@ -14,6 +14,7 @@ from rundrill import (
     events,
     experiment,
     game_day,
+    init_command,
     lint_command,
     report,
     verdict,
@@ -48,6 +49,7 @@ examples:
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
   rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
   rundrill coverage runs --html coverage.html     which of its claims are proven?
+  rundrill init --runbook my.md --manifests deploy    begin the drills of your own service
 """
 
 
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "report": lambda: _report(options),
         "lint": lambda: lint_command.run(options),
         "coverage": lambda: coverage_command.run(options),
+        "init": lambda: init_command.run(options),
     }
     try:
         return commands[options.command]()
@@ -339,6 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("run", type=Path, help="a folder of runs/")
     lint_command.add_parser(commands)
     coverage_command.add_parser(commands)
+    init_command.add_parser(commands)
     return parser
 
 

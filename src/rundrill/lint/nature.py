@@ -3,8 +3,7 @@
 import re
 from typing import Final, Literal
 
-from rundrill.claims import Procedure, Step
-from rundrill.lint.material import Material
+from rundrill.claims import Procedure, ProcedureStep, Runbook, Step
 from rundrill.runbook.classify import command_kind, step_kind
 from rundrill.runbook.meaning import Meaning, meaning_of, words_of
 from rundrill.runbook.wordset import word_set
@@ -64,9 +63,13 @@ _ADVERB = re.compile(
 )
 
 
-def is_failure_mode(procedure: Procedure, material: Material) -> bool:
+def failure_modes(runbook: Runbook) -> tuple[Procedure, ...]:
+    return tuple(one for one in runbook.procedures if is_failure_mode(one, runbook))
+
+
+def is_failure_mode(procedure: Procedure, runbook: Runbook) -> bool:
     """Whether it says what to do about something that went wrong."""
-    titles = material.sections_of(procedure)
+    titles = _titles(procedure, runbook)
     own = set(words_of(procedure.title))
     if own & _LOOKING_TITLE and not own & _FAILURE:
         return False
@@ -76,15 +79,23 @@ def is_failure_mode(procedure: Procedure, material: Material) -> bool:
     return any(set(words_of(title)) & _FAILURE for title in titles)
 
 
-def mends(procedure: Procedure, material: Material) -> bool:
+def mends(procedure: Procedure, runbook: Runbook) -> bool:
     """Whether it is there to mend something: a failure mode, or a standard recovery."""
-    if is_failure_mode(procedure, material):
+    if is_failure_mode(procedure, runbook):
         return True
     own = set(words_of(procedure.title))
-    meanings = {meaning_of(title) for title in material.sections_of(procedure)}
+    meanings = {meaning_of(title) for title in _titles(procedure, runbook)}
     return (
         not meanings & _NOT_TO_MEND and not own & _LOOKING_TITLE and Meaning.PROCEDURE in meanings
     )
+
+
+def _titles(procedure: Procedure, runbook: Runbook) -> tuple[str, ...]:
+    """Of the headings above its steps, its own included."""
+    for claim, value in runbook.having(ProcedureStep):
+        if value.procedure == procedure.id:
+            return claim.section
+    return (procedure.section, procedure.title)
 
 
 def does(step: Step) -> Does:

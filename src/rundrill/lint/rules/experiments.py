@@ -5,7 +5,7 @@ from typing import Final
 
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
-from rundrill.lint.nature import is_failure_mode
+from rundrill.lint.nature import failure_modes
 
 
 def _without_experiment(material: Material) -> Iterator[Found]:
@@ -16,8 +16,8 @@ def _without_experiment(material: Material) -> Iterator[Found]:
         if one.runbook == material.runbook_file
         for name in one.procedures
     }
-    for procedure in material.runbook.procedures:
-        if is_failure_mode(procedure, material) and procedure.id not in drilled:
+    for procedure in failure_modes(material.runbook):
+        if procedure.id not in drilled:
             yield Found(
                 line=procedure.line,
                 at=procedure.title,

@@ -8,7 +8,7 @@ from rundrill.claims import Command
 from rundrill.lint.calls import Call, calls_of
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
-from rundrill.lint.nature import does, is_failure_mode, mends
+from rundrill.lint.nature import does, failure_modes, mends
 from rundrill.runbook.kubectl import Invocation
 from rundrill.runbook.wordset import word_set
 
@@ -37,9 +37,7 @@ _MADE_AGAIN: Final = word_set("job jobs replicaset replicasets rs event events")
 
 
 def _without_remedy(material: Material) -> Iterator[Found]:
-    for procedure in material.runbook.procedures:
-        if not is_failure_mode(procedure, material) or not procedure.steps:
-            continue
+    for procedure in failure_modes(material.runbook):
         if not {"remedy", "tell"} & {does(step) for step in procedure.steps}:
             yield Found(
                 line=procedure.line,
@@ -52,7 +50,7 @@ def _without_remedy(material: Material) -> Iterator[Found]:
 
 def _without_verification(material: Material) -> Iterator[Found]:
     for procedure in material.runbook.procedures:
-        if not mends(procedure, material):
+        if not mends(procedure, material.runbook):
             continue
         remedies = [step for step in procedure.steps if does(step) == "remedy"]
         if not remedies:
