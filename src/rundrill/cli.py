@@ -17,6 +17,7 @@ from rundrill import (
     init_command,
     lint_command,
     report,
+    show_command,
     verdict,
 )
 from rundrill.base.clock import MonotonicClock
@@ -47,6 +48,7 @@ examples:
   rundrill run --with-control experiments/crash-loop.yaml    would it have healed by itself?
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
+  rundrill show runbooks/payment-service/runbook.md    what does it state, line by line?
   rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
   rundrill coverage runs --html coverage.html     which of its claims are proven?
   rundrill init --runbook my.md --manifests deploy    begin the drills of your own service
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "down": lambda: _down(options, clock),
         "recover": lambda: _recover(options, clock),
         "report": lambda: _report(options),
+        "show": lambda: show_command.run(options),
         "lint": lambda: lint_command.run(options),
         "coverage": lambda: coverage_command.run(options),
         "init": lambda: init_command.run(options),
@@ -340,6 +343,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rebuild = commands.add_parser("report", help="build the reports of a run from its events")
     rebuild.add_argument("run", type=Path, help="a folder of runs/")
+    show_command.add_parser(commands)
     lint_command.add_parser(commands)
     coverage_command.add_parser(commands)
     init_command.add_parser(commands)

@@ -24,6 +24,7 @@ def load(path: Path) -> Runbook:
             f"the runbook is not UTF-8 text (byte 0x{data[problem.start]:02x})",
             path=path,
             line=data.count(b"\n", 0, problem.start) + 1,
+            column=len(data[data.rfind(b"\n", 0, problem.start) + 1 : problem.start].decode()) + 1,
             fix="save it as UTF-8",
         ) from problem
     if not text.strip("\ufeff \t\r\n\f\v"):

@@ -120,5 +120,5 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> Non
     with pytest.raises(RunbookError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}:3: the runbook is not UTF-8 text (byte 0xe9)\n  fix: save it as UTF-8"
+        f"{path}:3:4: the runbook is not UTF-8 text (byte 0xe9)\n  fix: save it as UTF-8"
     )
