@@ -21,7 +21,7 @@ def _without_experiment(material: Material) -> Iterator[Found]:
             yield Found(
                 line=procedure.line,
                 at=procedure.title,
-                message=f"no experiment follows `{procedure.id}`: nobody knows whether it works",
+                message=f"no experiment of this runbook follows `{procedure.id}`",
                 fix="write one with this runbook and `procedure: [" + procedure.id + "]`;"
                 " `rundrill init` begins one where the fault is a known one",
             )
