@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from rundrill.claims import Command
+from rundrill.claims import Command, Runbook
 from rundrill.detection import load_rules
 from rundrill.errors import ExperimentError, TargetError
 from rundrill.kubectl_answers import ask
-from rundrill.lint import LEVELS, Drilled, Material, calls_of, check
+from rundrill.lint import LEVELS, Drilled, Material, calls_of, check, kinds_named
 from rundrill.lint.formats import FORMATS
-from rundrill.manifests import read_cluster, read_manifests
+from rundrill.manifests import ClusterAccess, read_cluster, read_manifests
 from rundrill.plan import read_experiment
 from rundrill.resources import Resources
 from rundrill.responder import find_kubectl
@@ -27,6 +27,7 @@ examples:
   rundrill lint runbook.md
   rundrill lint runbook.md --manifests deploy/overlays/prod --rules alerts.yml
   rundrill lint runbook.md --target prod-cluster        ask a cluster what it has
+  rundrill lint runbook.md --kubeconfig .rundrill/cluster/kubeconfig    the embedded one
   rundrill lint runbook.md --format sarif > lint.sarif
   rundrill lint runbook.md --format github --fail-on error
 
@@ -107,7 +108,7 @@ def _material(options: argparse.Namespace) -> Material:
         rules_lines=()
         if options.rules is None
         else options.rules.read_text(encoding="utf-8").splitlines(),
-        resources=_resources(options, kubectl),
+        resources=_resources(options, kubectl, runbook),
         kubectl=None if kubectl is None else ask(kubectl, calls),
         experiments=None if options.experiments is None else _experiments(options.experiments),
         missing=missing,
@@ -125,20 +126,26 @@ def _kubectl(named: Path | None, missing: dict[str, str]) -> Path | None:
         return None
 
 
-def _resources(options: argparse.Namespace, kubectl: Path | None) -> Resources | None:
-    if options.target is not None or options.kubeconfig is not None:
-        if options.manifests is not None:
-            raise TargetError(
-                "--manifests and --target (or --kubeconfig) are two answers to one question",
-                fix="leave one out",
-            )
-        if kubectl is None:
-            raise TargetError(
-                "a cluster is asked through kubectl, and there is none",
-                fix="install kubectl, or name one with --kubectl",
-            )
-        return read_cluster(options.kubeconfig, options.target, kubectl)
-    return None if options.manifests is None else read_manifests(options.manifests, kubectl)
+def _resources(
+    options: argparse.Namespace, kubectl: Path | None, runbook: Runbook
+) -> Resources | None:
+    if options.target is None and options.kubeconfig is None:
+        return None if options.manifests is None else read_manifests(options.manifests, kubectl)
+    if options.manifests is not None:
+        raise TargetError(
+            "--manifests and --target (or --kubeconfig) are two answers to one question",
+            fix="leave one out",
+        )
+    if kubectl is None:
+        raise TargetError(
+            "a cluster is asked through kubectl, and there is none",
+            fix="install kubectl, or name one with --kubectl",
+        )
+    access = ClusterAccess(kubectl=kubectl, kubeconfig=options.kubeconfig, context=options.target)
+    found, unknown = read_cluster(access, kinds_named(runbook))
+    for kind, why in unknown.items():
+        sys.stderr.write(f"rundrill: not checked: names of {kind}s in {access.name}: {why}\n")
+    return found
 
 
 def _experiments(folder: Path) -> Sequence[Drilled]:

@@ -6,15 +6,20 @@ A folder with a kustomization is built by `kubectl kustomize`, any other is read
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from rundrill.errors import RundrillError, TargetError
-from rundrill.resources import KINDS, WORKLOADS, Resource, Resources
+from rundrill.resources import WORKLOADS, Resource, Resources
 
 KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_NAMES_ONLY: Final = (
+    r'jsonpath={range .items[*]}{.metadata.namespace}{"\t"}{.metadata.name}{"\t"}'
+    r'{.metadata.labels}{"\n"}{end}'
+)
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _BUDGET_S: Final = 60
 
@@ -40,55 +45,72 @@ def read_manifests(folder: Path, kubectl: Path | None) -> Resources:
     return Resources(source=str(folder), objects=objects)
 
 
-def read_cluster(kubeconfig: Path | None, context: str | None, kubectl: Path) -> Resources:
-    """What a cluster holds of the kinds that commands name. Raises `TargetError`."""
-    kinds = sorted(set(KINDS.values()))
-    named = f"context {context}" if context else str(kubeconfig or "the current context")
-    objects: list[Resource] = []
-    for kind in kinds:
-        objects += _listed(kind, kubeconfig, context, kubectl, named)
-    return Resources(source=named, objects=tuple(objects), live=True, kinds=frozenset(kinds))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterAccess:
+    """Which cluster is asked, and with which kubectl."""
 
+    kubectl: Path
+    kubeconfig: Path | None = None
+    context: str | None = None
 
-def _listed(
-    kind: str, kubeconfig: Path | None, context: str | None, kubectl: Path, named: str
-) -> Iterator[Resource]:
-    # Of a secret only its name and labels are asked for.
-    output = (
-        r'jsonpath={range .items[*]}{.metadata.namespace}{"\t"}{.metadata.name}{"\t"}'
-        r'{.metadata.labels}{"\n"}{end}'
-        if kind == "Secret"
-        else "json"
-    )
-    answer = _run(
-        [
-            str(kubectl),
-            *([] if kubeconfig is None else [f"--kubeconfig={kubeconfig}"]),
-            *([] if context is None else [f"--context={context}"]),
-            "--request-timeout=20s",
-            "get",
-            kind.lower(),
-            "--all-namespaces" if kind != "Namespace" else "--ignore-not-found",
-            "-o",
-            output,
-        ]
-    )
-    if answer.returncode != 0:
-        raise TargetError(
-            f"{named}: its {kind}s cannot be listed: {_last(answer.stderr)}",
-            fix="name a kubeconfig whose user may list them, or use --manifests",
+    @property
+    def name(self) -> str:
+        if self.context is not None:
+            return f"context {self.context}"
+        return "the current context" if self.kubeconfig is None else str(self.kubeconfig)
+
+    def get(self, kind: str, output: str) -> "subprocess.CompletedProcess[str]":
+        everywhere = [] if kind == "Namespace" else ["--all-namespaces"]
+        return _run(
+            [
+                str(self.kubectl),
+                *([] if self.kubeconfig is None else [f"--kubeconfig={self.kubeconfig}"]),
+                *([] if self.context is None else [f"--context={self.context}"]),
+                *("--request-timeout=20s", "get", kind.lower(), *everywhere, "-o", output),
+            ]
         )
-    if kind == "Secret":
-        for line in answer.stdout.splitlines():
-            namespace, name, labels = line.split("\t")
-            yield Resource(
-                kind=kind,
-                namespace=namespace,
-                name=name,
-                labels=json.loads(labels) if labels else {},
+
+
+def read_cluster(
+    access: ClusterAccess, kinds: Iterable[str]
+) -> tuple[Resources, Mapping[str, str]]:
+    """What a cluster holds of these kinds, and why it does not say so of some.
+
+    Raises `TargetError` when it cannot be asked at all: then not even its namespaces are known.
+    """
+    objects: list[Resource] = []
+    unknown: dict[str, str] = {}
+    wanted = {"Namespace", *kinds}
+    for kind in sorted(wanted):
+        answer = access.get(kind, _NAMES_ONLY if kind == "Secret" else "json")
+        if answer.returncode == 0:
+            objects += _secrets(answer.stdout) if kind == "Secret" else _items(kind, answer.stdout)
+            continue
+        unknown[kind] = _last(answer.stderr)
+        if kind == "Namespace":
+            raise TargetError(
+                f"{access.name}: its namespaces cannot be listed: {unknown[kind]}",
+                fix="name a context whose user may list them, or use --manifests",
             )
-        return
-    for item in json.loads(answer.stdout or '{"items": []}')["items"]:
+    known = frozenset(wanted - set(unknown))
+    found = Resources(source=access.name, objects=tuple(objects), live=True, kinds=known)
+    return found, unknown
+
+
+def _secrets(text: str) -> Iterator[Resource]:
+    """Of a secret only its name and labels were asked for."""
+    for line in text.splitlines():
+        namespace, name, labels = line.split("\t")
+        yield Resource(
+            kind="Secret",
+            namespace=namespace,
+            name=name,
+            labels=json.loads(labels) if labels else {},
+        )
+
+
+def _items(kind: str, text: str) -> Iterator[Resource]:
+    for item in json.loads(text or '{"items": []}')["items"]:
         yield _resource({**item, "kind": kind}, default_namespace="")
 
 

@@ -9,6 +9,7 @@ from rundrill.lint.check import Result, check
 from rundrill.lint.finding import LEVELS, Level, LintFinding, Silenced
 from rundrill.lint.material import Drilled, Material
 from rundrill.lint.rules import RULES
+from rundrill.lint.rules.resources import kinds_named
 
 __all__ = [
     "LEVELS",
@@ -22,4 +23,5 @@ __all__ = [
     "Silenced",
     "calls_of",
     "check",
+    "kinds_named",
 ]

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rundrill.claims import Command
+from rundrill.claims import Command, Runbook
 from rundrill.lint.calls import OPEN, Call, calls_of
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
@@ -26,6 +26,19 @@ _MORE_WORDS: Final = frozenset({"label", "annotate", "set image", "set env"})
 _OWNER: Final = (
     "name a pod that keeps its name (of a StatefulSet), or its owner, such as `deployment/NAME`"
 )
+
+
+def kinds_named(runbook: Runbook) -> frozenset[str]:
+    """The kinds of which a cluster must be asked; pods always, for the selectors."""
+    found = {"Pod"}
+    for _, command in runbook.having(Command):
+        for call in calls_of(command):
+            words = call.invocation
+            for argument in () if words is None else words.arguments:
+                for written in argument.partition("/")[0].split(","):
+                    kind = KINDS.get(written.lower().partition(".")[0])
+                    found |= {kind} if kind else set()
+    return frozenset(found)
 
 
 def _missing(material: Material) -> Iterator[Found]:
