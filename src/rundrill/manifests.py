@@ -160,7 +160,7 @@ def _text(path: Path) -> str:
 def _documents(text: str, path: Path) -> Iterator[Mapping[str, Any]]:
     """The objects of a text, those of lists one by one; what is none (values files) is left out."""
     try:
-        documents = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+        documents = list(yaml.load_all(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark
         raise ManifestError(
