@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rundrill.claims import Command
@@ -42,8 +43,13 @@ class Call:
         return None if self.kubectl is None else read_invocation(self.kubectl)
 
 
-def calls_of(command: Command) -> Iterator[Call]:
+@lru_cache(maxsize=4096)
+def calls_of(command: Command) -> tuple[Call, ...]:
     """The simple commands of a pipeline or list, in order; none of a text nobody can split."""
+    return tuple(_calls(command))
+
+
+def _calls(command: Command) -> Iterator[Call]:
     text = command.text
     if "<<" in text:  # the lines of a heredoc are data
         text = text.partition("\n")[0]

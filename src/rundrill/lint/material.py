@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from rundrill.claims import Claim, ProcedureStep, Runbook
+from rundrill.claims import Runbook
 from rundrill.detection import RuleSet
 from rundrill.model import Bindings
 from rundrill.resources import Resources
@@ -40,12 +40,6 @@ class Material:
     experiments: Sequence[Drilled] | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why something that was asked for is not there (`kubectl`: "there is no kubectl")."""
-
-    def step_claim(self, procedure: str, number: int) -> Claim | None:
-        for claim, value in self.runbook.having(ProcedureStep):
-            if value.procedure == procedure and value.step.number == number:
-                return claim
-        return None
 
     def line_text(self, line: int) -> str:
         lines = self.runbook.lines

@@ -1,6 +1,7 @@
 """What a procedure is for, and what a step does in it."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from rundrill.claims import Procedure, ProcedureStep, Runbook, Step
@@ -64,12 +65,33 @@ _ADVERB = re.compile(
 
 
 def failure_modes(runbook: Runbook) -> tuple[Procedure, ...]:
-    return tuple(one for one in runbook.procedures if is_failure_mode(one, runbook))
+    """Those that say what to do about something that went wrong."""
+    titles = _titles(runbook)
+    return tuple(one for one in runbook.procedures if _is_failure(one, titles[one.id]))
 
 
-def is_failure_mode(procedure: Procedure, runbook: Runbook) -> bool:
-    """Whether it says what to do about something that went wrong."""
-    titles = _titles(procedure, runbook)
+def mending(runbook: Runbook) -> tuple[Procedure, ...]:
+    """Those that are there to mend something: the failure modes and the standard recoveries."""
+    titles = _titles(runbook)
+    return tuple(
+        one
+        for one in runbook.procedures
+        if _is_failure(one, titles[one.id]) or _is_recovery(one, titles[one.id])
+    )
+
+
+def _titles(runbook: Runbook) -> Mapping[str, tuple[str, ...]]:
+    """Of each procedure the headings above its steps, its own included."""
+    found: dict[str, tuple[str, ...]] = {
+        one.id: (one.section, one.title) for one in runbook.procedures
+    }
+    for claim, value in runbook.having(ProcedureStep):
+        if value.step.number == 1:
+            found[value.procedure] = claim.section
+    return found
+
+
+def _is_failure(procedure: Procedure, titles: tuple[str, ...]) -> bool:
     own = set(words_of(procedure.title))
     if own & _LOOKING_TITLE and not own & _FAILURE:
         return False
@@ -79,23 +101,12 @@ def is_failure_mode(procedure: Procedure, runbook: Runbook) -> bool:
     return any(set(words_of(title)) & _FAILURE for title in titles)
 
 
-def mends(procedure: Procedure, runbook: Runbook) -> bool:
-    """Whether it is there to mend something: a failure mode, or a standard recovery."""
-    if is_failure_mode(procedure, runbook):
-        return True
+def _is_recovery(procedure: Procedure, titles: tuple[str, ...]) -> bool:
     own = set(words_of(procedure.title))
-    meanings = {meaning_of(title) for title in _titles(procedure, runbook)}
+    meanings = {meaning_of(title) for title in titles}
     return (
         not meanings & _NOT_TO_MEND and not own & _LOOKING_TITLE and Meaning.PROCEDURE in meanings
     )
-
-
-def _titles(procedure: Procedure, runbook: Runbook) -> tuple[str, ...]:
-    """Of the headings above its steps, its own included."""
-    for claim, value in runbook.having(ProcedureStep):
-        if value.procedure == procedure.id:
-            return claim.section
-    return (procedure.section, procedure.title)
 
 
 def does(step: Step) -> Does:

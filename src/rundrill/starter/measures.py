@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rundrill.starter.facts import TODO, Facts
+from rundrill.starter.facts import Facts
 
 LOAD: Final = {
     "error rate": (
@@ -48,8 +48,3 @@ def of_pods(metric: str, facts: Facts, window: str = "10m") -> str | None:
     if metric == "restart count":
         return f"increase(kube_pod_container_status_restarts_total{{{pods(facts)}}}[{window}])"
     return None
-
-
-def unknown(subject: str) -> str:
-    """A metric that nobody exports: no data, which never holds and never fires."""
-    return f"{TODO}_{'_'.join(subject.split())}" if subject.isascii() else TODO

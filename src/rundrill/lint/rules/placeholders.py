@@ -57,29 +57,34 @@ def _unfilled(material: Material) -> Iterator[Found]:
 
 def _in_command(material: Material) -> Iterator[Found]:
     told = set() if material.bindings is None else set(material.bindings.placeholders)
+    words, everything = _words(material), "\n".join(one.text for one in material.runbook.lines)
     for claim, value in material.runbook.having(Placeholder):
-        if value.in_command and value.name not in told and not _explained(value.name, material):
-            told.add(value.name)
-            yield Found(
-                line=claim.line,
-                at=value.name,
-                message=f"`{value.name}` has to be filled in by hand, and no binding does it",
-                fix="add the command that finds it, or bind it under `placeholders` in the bindings"
-                " (--bindings)",
-                claim=claim.id,
-            )
+        if not value.in_command or value.name in told:
+            continue
+        told.add(value.name)
+        # Words elsewhere may say what it is, and a command before may set the variable.
+        variable = re.escape(value.name.strip("${} "))
+        is_set = value.name.startswith("$") and re.search(rf"\b{variable}=", everything)
+        if value.name in words or is_set:
+            continue
+        yield Found(
+            line=claim.line,
+            at=value.name,
+            message=f"`{value.name}` has to be filled in by hand, and no binding does it",
+            fix="add the command that finds it, or bind it under `placeholders` in the bindings"
+            " (--bindings)",
+            claim=claim.id,
+        )
 
 
-def _explained(name: str, material: Material) -> bool:
-    """Whether words outside commands tell of it, or a command before sets the variable."""
-    variable = name.strip("${} ")
-    for line in material.runbook.lines:
-        is_command = any(one.startswith("command:") for one in line.claims)
-        if name in line.text and not is_command and line.reading not in ("data", "markup"):
-            return True
-        if name.startswith("$") and re.search(rf"\b{re.escape(variable)}=", line.text):
-            return True
-    return False
+def _words(material: Material) -> str:
+    """The lines that hold no command, joined."""
+    return "\n".join(
+        line.text
+        for line in material.runbook.lines
+        if line.reading not in ("data", "markup")
+        and not any(one.startswith("command:") for one in line.claims)
+    )
 
 
 RULES: Final = (

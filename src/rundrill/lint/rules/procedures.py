@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rundrill.claims import Command
+from rundrill.claims import Command, ProcedureStep
 from rundrill.lint.calls import Call, calls_of
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
-from rundrill.lint.nature import does, failure_modes, mends
+from rundrill.lint.nature import does, failure_modes, mending
 from rundrill.runbook.kubectl import Invocation
 from rundrill.runbook.wordset import word_set
 
@@ -49,9 +49,11 @@ def _without_remedy(material: Material) -> Iterator[Found]:
 
 
 def _without_verification(material: Material) -> Iterator[Found]:
-    for procedure in material.runbook.procedures:
-        if not mends(procedure, material.runbook):
-            continue
+    claims = {
+        (value.procedure, value.step.number): claim.id
+        for claim, value in material.runbook.having(ProcedureStep)
+    }
+    for procedure in mending(material.runbook):
         remedies = [step for step in procedure.steps if does(step) == "remedy"]
         if not remedies:
             continue
@@ -61,13 +63,12 @@ def _without_verification(material: Material) -> Iterator[Found]:
             _verifies(command) for step in remedies for command in step.commands
         ):
             continue
-        claim = material.step_claim(procedure.id, last.number)
         yield Found(
             line=last.line,
             at=last.text,
             message=f"no step of `{procedure.title}` shows whether step {last.number} worked",
             fix="add a step that does, such as `kubectl rollout status ...`, and how long to watch",
-            claim=None if claim is None else claim.id,
+            claim=claims.get((procedure.id, last.number)),
         )
 
 
