@@ -5,17 +5,29 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import missed
+from recordings import alert, load, missed
 from unit.coverage.drilled import RUNBOOK, TEXT, events, line_of, plan, run
 
-from rundrill.coverage import Coverage, RunRecord, Tally, measure
+from rundrill.coverage import Coverage, RunRecord, Tally, measure, page, to_text
 from rundrill.events import (
+    AlertChanged,
     BaselineJudged,
     CommandFinished,
     CommandRefused,
     DrillAborted,
+    DrillEnded,
+    DrillStarted,
+    Event,
+    LoadSampled,
+    LoadStopped,
+    MoneyChecked,
+    PhaseEnded,
+    SilenceJudged,
     SoakJudged,
+    SteadyStateSampled,
+    StepSkipped,
 )
+from rundrill.model import Acceptance
 from rundrill.runbook import parse
 
 
@@ -189,6 +201,133 @@ def test_a_dependency_is_exercised_by_a_fault_that_takes_it_away() -> None:
     gone = plan(fault="cache-down", fault_parameters={"namespace": "shop", "deployment": "redis"})
     coverage = measure(RUNBOOK, [run(events(gone))])
     assert states(coverage, "Redis", "dependency") == ["held"]
+
+
+def dry(*changes: AlertChanged, broken: tuple[str, ...] = ()) -> RunRecord:
+    """A run of everything but the fault."""
+    told = [one for one in events(plan(arm="dry")) if isinstance(one, _BEFORE_THE_FAULT)]
+    silence = SilenceJudged(at=80.0, window_s=40.0, evaluations=40, broken=broken, alerts=())
+    return run([*told, *changes, silence, DrillEnded(at=81.0)], name="dry")
+
+
+_BEFORE_THE_FAULT = (DrillStarted, BaselineJudged, SteadyStateSampled, LoadStopped, MoneyChecked)
+
+
+def test_a_dry_arm_breaks_what_stirs_without_a_fault() -> None:
+    fired = alert(50.0, "firing")
+    coverage = measure(RUNBOOK, [dry(fired, broken=("error rate: 3.00% (<1%)",))])
+    assert states(coverage, "Restart count", "alert") == ["broken"]
+    assert states(coverage, "should be <1%", "threshold") == ["broken"]
+
+
+def test_a_silent_dry_arm_measures_and_proves_no_alert() -> None:
+    coverage = measure(RUNBOOK, [dry()])
+    assert states(coverage, "Restart count", "alert") == ["not-exercised"]
+    assert states(coverage, "should be <1%", "threshold") == ["held"]
+    assert states(coverage, "Monitor for 15 minutes", "step") == ["not-exercised"]
+
+
+def test_a_control_arm_is_about_no_claim() -> None:
+    coverage = measure(RUNBOOK, [run(events(plan(arm="control")))])
+    assert coverage.counted == ()
+
+
+def hurt(**changes: object) -> RunRecord:
+    """The fault makes a tenth of the requests fail until it is fixed."""
+    told = [
+        replace(one, values={"error rate": 0.1})
+        if isinstance(one, SteadyStateSampled) and 26 <= one.at < 47
+        else one
+        for one in events(plan(**changes))
+    ]
+    return run(told)
+
+
+def test_a_severity_is_held_when_its_own_numbers_were_met() -> None:
+    coverage = measure(RUNBOOK, [hurt()])
+    assert states(coverage, "above normal (>5%)", "threshold") == ["held"]
+    assert states(coverage, "### P1", "severity") == ["held"]
+
+
+def test_a_severity_is_broken_when_a_worse_ones_numbers_were_met() -> None:
+    coverage = measure(RUNBOOK, [hurt(severity="P2", response_time_s=7200.0)])
+    assert states(coverage, "above normal (>5%)", "threshold") == ["broken"]
+    assert states(coverage, "### P2", "severity") in (["broken"], ["not-testable"])
+
+
+def test_a_severity_whose_numbers_were_not_met_is_not_proven() -> None:
+    coverage = measure(RUNBOOK, [run()])
+    assert states(coverage, "### P1", "severity") == ["not-exercised"]
+    assert states(coverage, "above normal (>5%)", "threshold") == ["not-exercised"]
+
+
+def test_an_alert_that_did_not_fire_in_time_is_broken() -> None:
+    late = [
+        replace(one, at=66.1) if isinstance(one, PhaseEnded) and one.phase == "detect" else one
+        for one in events()
+        if not isinstance(one, AlertChanged)
+    ]
+    coverage = measure(RUNBOOK, [run(late)])
+    assert states(coverage, "Restart count", "alert") == ["broken"]
+    assert states(coverage, "Restart count", "threshold") == ["broken"]
+
+
+def test_a_step_that_hurt_more_than_the_fault_is_broken_though_its_command_ended_well() -> None:
+    told: list[Event] = []
+    for one in events():
+        if isinstance(one, LoadSampled):
+            continue
+        told.append(one)
+    loads = [load(float(at), failed=17 if 45 <= at < 60 else 0) for at in range(1, 108)]
+    told = [*told[:-2], *loads, *told[-2:]]
+    coverage = measure(RUNBOOK, [run(told)])
+    assert states(coverage, "Go back", "command") == ["held"]
+    assert states(coverage, "Go back", "step") == ["broken"]
+
+
+def test_what_an_experiment_accepts_is_broken_and_accepted() -> None:
+    known = Acceptance(promise="recovered", reason="it never does", review="2027-01-01")
+    coverage = measure(RUNBOOK, [run(events(plan(accepted=(known,)), recording=missed()))])
+    (found,) = [
+        one
+        for one in coverage.claims
+        if one.claim.line == line_of("**Response time**: 30") and one.claim.kind == "response-time"
+    ]
+    assert (found.state, found.accepted) == ("broken", True)
+    assert "broken, accepted" in to_text(coverage)
+    assert "broken, accepted" in page(coverage, {})
+
+
+def test_the_symptom_of_a_failure_mode_is_seen_in_its_own_drill() -> None:
+    text = TEXT.replace(
+        "1. See the releases", "**Symptoms**: error rate above 8%\n\n1. See the releases"
+    )
+    runbook = parse(text, "shop.md")
+    told = hurt().events
+    started = replace(told[0], plan=plan(runbook))  # type: ignore[type-var]
+    coverage = measure(runbook, [run([started, *told[1:]])])  # type: ignore[list-item]
+    line = line_of("**Symptoms**", text)
+    assert [one.state for one in coverage.claims if one.claim.line == line] == ["held"]
+
+
+def test_a_skipped_step_says_why() -> None:
+    told = [
+        StepSkipped(
+            at=one.at, procedure=one.procedure, number=2, line=one.line, text="", why="it was well"
+        )
+        if isinstance(one, CommandFinished) and one.number == 2
+        else one
+        for one in events()
+    ]
+    coverage = measure(RUNBOOK, [run(told)])
+    (found,) = [
+        one
+        for one in coverage.claims
+        if one.claim.line == line_of("Go back") and one.claim.kind == "step"
+    ]
+    assert found.state == "not-exercised"
+    assert [one.sentence for one in found.evidence] == ["left out: it was well"]
+    assert "not proven" in page(coverage, {})
 
 
 def test_the_sections_add_up_to_the_whole() -> None:
