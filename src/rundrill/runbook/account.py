@@ -8,6 +8,7 @@ from rundrill.claims import Claim, Line, Reading
 from rundrill.runbook.commands import SESSIONS, SHELLS
 from rundrill.runbook.identify import Found
 from rundrill.runbook.markdown import (
+    MAX_TEXT,
     Block,
     CodeBlock,
     Heading,
@@ -21,7 +22,6 @@ from rundrill.runbook.markdown import (
     walk,
 )
 from rundrill.runbook.quantities import comparisons
-from rundrill.runbook.statements import MAX_TEXT
 from rundrill.runbook.terms import terms_in
 from rundrill.runbook.text import Text
 
@@ -39,7 +39,8 @@ def account(
     covered = {line for one in found for line in range(one.line, one.last_line + 1)} | set(ids)
     readings: dict[int, Reading] = dict.fromkeys(range(1, len(front_matter(text)) + 1), "markup")
     levels: dict[int, int] = {}
-    _read_blocks(blocks, readings, levels)
+    prose: dict[int, list[Text]] = defaultdict(list)
+    _read_blocks(blocks, readings, levels, prose)
     lines = []
     for number, line in enumerate(normal(text).split("\n"), start=1):
         reading = readings.get(number, "unknown")
@@ -49,6 +50,9 @@ def account(
             reading = "heading"
         elif number in covered:
             reading = "claim"
+        elif number in prose:
+            states = any(_states_something(one.plain) for one in prose[number])
+            reading = "unknown" if states else "prose"
         elif number not in readings and _DEFINITION.match(line):
             reading = "markup"
         lines.append(
@@ -64,18 +68,21 @@ def account(
 
 
 def _read_blocks(
-    blocks: Iterable[Block], readings: dict[int, Reading], levels: dict[int, int]
+    blocks: Iterable[Block],
+    readings: dict[int, Reading],
+    levels: dict[int, int],
+    prose: dict[int, list[Text]],
 ) -> None:
     for block in walk(blocks):
         match block:
             case Heading():
                 _read_heading(block, readings, levels)
             case Paragraph():
-                _read_text(block.text, readings)
+                _read_text(block.text, prose)
             case CodeBlock():
                 _read_code(block, readings)
             case Table():
-                _read_table(block, readings)
+                _read_table(block, readings, prose)
             case ItemList():
                 for item in block.items:
                     readings.setdefault(item.line, "markup")
@@ -93,18 +100,17 @@ def _read_heading(block: Heading, readings: dict[int, Reading], levels: dict[int
     readings.setdefault(max(lines) + 1, "markup")
 
 
-def _read_table(block: Table, readings: dict[int, Reading]) -> None:
+def _read_table(block: Table, readings: dict[int, Reading], prose: dict[int, list[Text]]) -> None:
     readings[block.line + 1] = "markup"
     for row in (block.header, *block.rows):
         for cell in row:
-            _read_text(cell, readings)
+            _read_text(cell, prose)
         readings.setdefault(row[0].line, "prose")
 
 
-def _read_text(text: Text, readings: dict[int, Reading]) -> None:
+def _read_text(text: Text, prose: dict[int, list[Text]]) -> None:
     for line in text.lines:
-        if readings.get(line.line) != "unknown":
-            readings[line.line] = "unknown" if _states_something(line.plain) else "prose"
+        prose[line.line].append(line)
 
 
 def _states_something(text: str) -> bool:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from rundrill.claims import AlertClaim, Threshold
+from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.quantities import comparisons
-from rundrill.runbook.statements import MAX_TEXT, Statement
+from rundrill.runbook.statements import Statement
 from rundrill.runbook.subjects import metric_of, subject_of, words_about
 from rundrill.runbook.wordset import word_set
 

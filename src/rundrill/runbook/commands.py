@@ -1,15 +1,16 @@
 """Which code of the document is a command: fences, indented blocks, inline spans."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rundrill.claims import Command
 from rundrill.runbook import placeholders, shell
 from rundrill.runbook.markdown import Block, CodeBlock, Paragraph, Table, walk
 from rundrill.runbook.text import Span, Text
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import KEPT, word_set
 
 KNOWN_PROGRAMS = word_set(
     "ab ansible ansible-playbook apt apt-get argocd aws awk az bash brew bundle calicoctl cat ceph"
@@ -106,10 +107,11 @@ def looks_like_command(text: str, programs: frozenset[str]) -> bool:
     return first == program and _OPTION.search(text) is not None
 
 
-def in_block(block: CodeBlock, programs: frozenset[str]) -> list[Found]:
+@lru_cache(maxsize=KEPT)
+def in_block(block: CodeBlock, programs: frozenset[str]) -> Sequence[Found]:
     """Commands of a code block. A session's output, a template or a data file holds none."""
     if block.language and block.language not in SHELLS | SESSIONS | PLAIN:
-        return []
+        return ()
     lines = list(shell.read_shell(block.lines, first_line=block.line))
     if any(line.prompted for line in lines):
         lines = [line for line in lines if line.prompted]

@@ -10,10 +10,13 @@ from itertools import takewhile
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.backticks import backtick
+from markdown_it.rules_inline.link import link
 from markdown_it.token import Token
 
 from rundrill.runbook.text import Mark, Span, Text
 
+MAX_TEXT = 10_000
+"""A longer paragraph is prose in which nobody would look for a claim."""
 MAX_NESTING = 40
 """Deeper levels are not read. It bounds recursion and keeps reading linear in the text."""
 
@@ -125,6 +128,7 @@ def normal(text: str) -> str:
 def _reader() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable("table")
     reader.inline.ruler.at("backticks", _backtick_with_offset)
+    reader.inline.ruler.at("link", _link_of_short)
     return reader
 
 
@@ -135,6 +139,11 @@ def _backtick_with_offset(state: StateInline, silent: bool) -> bool:
     if len(state.tokens) > count and state.tokens[-1].type == "code_inline":
         state.tokens[-1].meta["offset"] = offset
     return matched
+
+
+def _link_of_short(state: StateInline, silent: bool) -> bool:
+    """The library's rule, which looks far ahead for each bracket, where nobody wrote that many."""
+    return len(state.src) <= MAX_TEXT and link(state, silent)
 
 
 def _without_front_matter(text: str) -> str:

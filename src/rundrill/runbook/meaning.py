@@ -2,9 +2,10 @@
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import KEPT, word_set
 
 _WORD = re.compile(r"[^\W_]+")
 _LEADING = re.compile(r"(?:\d+[.)]\s+|\d+(?:\.\d+)+[.)]?\s+|[^\w(\[`<$]+){1,4}")
@@ -41,7 +42,7 @@ NO_PROCEDURES: Final = NO_NUMBERS | {Meaning.SEVERITY}
 
 def _phrases(text: str) -> tuple[str, ...]:
     """Phrases of whole words, as `meaning_of` looks for them."""
-    return tuple(f" {phrase} " for phrase in text.split("|"))
+    return tuple(text.split("|"))
 
 
 _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
@@ -161,6 +162,11 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         ),
     ),
 )
+_RANKS: Final = {
+    phrase: rank for rank, (_, phrases) in reversed(tuple(enumerate(_PLACES))) for phrase in phrases
+}
+"""Each phrase with the first place that has it."""
+_LONGEST: Final = max(len(phrase.split()) for phrase in _RANKS)
 _EXACT: Final = {
     "levels": Meaning.SEVERITY,
     "who": Meaning.CONTACTS,
@@ -198,16 +204,21 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
+@lru_cache(maxsize=KEPT)
 def meaning_of(title: str) -> Meaning:
     """What a heading with this title announces; UNKNOWN when no word of it tells."""
     exact = _EXACT.get(title.lower().strip())
     if exact is not None:
         return exact
-    words = f" {' '.join(words_of(title))} "
-    for meaning, phrases in _PLACES:
-        if any(phrase in words for phrase in phrases):
-            return meaning
-    return Meaning.UNKNOWN
+    words = words_of(title)
+    found = (
+        _RANKS[phrase]
+        for length in range(1, _LONGEST + 1)
+        for at in range(len(words) - length + 1)
+        if (phrase := " ".join(words[at : at + length])) in _RANKS
+    )
+    rank = min(found, default=None)
+    return Meaning.UNKNOWN if rank is None else _PLACES[rank][0]
 
 
 def is_step_heading(title: str) -> bool:

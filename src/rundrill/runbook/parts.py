@@ -73,7 +73,7 @@ class Part:
     role: Role | None = None
     """Of a column such as "Normal"; else that of the statement counts."""
 
-    def comparisons(self) -> list[Comparison]:
+    def comparisons(self) -> Sequence[Comparison]:
         """The numbers in it; one alone is compared as its label or its column's heading says."""
         found = comparisons(self.text.plain, cell=self.cell)
         if found or self.implied is None:

@@ -9,6 +9,7 @@ from rundrill.claims import Command, Procedure, Step
 from rundrill.runbook import commands
 from rundrill.runbook.durations import duration_at
 from rundrill.runbook.markdown import (
+    MAX_TEXT,
     CodeBlock,
     Content,
     Heading,
@@ -30,7 +31,6 @@ from rundrill.runbook.meaning import (
     words_of,
 )
 from rundrill.runbook.outline import Section
-from rundrill.runbook.statements import MAX_TEXT
 from rundrill.runbook.text import Text
 from rundrill.runbook.wordset import word_set
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from rundrill.runbook.levels import levels_in
+from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import PEOPLE, Meaning, is_imperative
-from rundrill.runbook.statements import MAX_TEXT, Cell, Statement
+from rundrill.runbook.statements import Cell, Statement
 from rundrill.runbook.terms import Stated, terms_in
 from rundrill.runbook.text import Text
 from rundrill.runbook.wordset import word_set

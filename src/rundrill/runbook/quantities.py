@@ -1,12 +1,14 @@
 """Comparisons as people write them: "> 5%", "p95 above 2 s", "3 or more in 10 minutes"."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from rundrill.claims import Comparator, Unit
 from rundrill.runbook.durations import DURATION, NUMBER, TIME_UNIT, duration_of, number_of, unit_s
+from rundrill.runbook.wordset import KEPT
 
 _WINDOW_WORDS = (
     r"(?:(?:sustained|lasting|averaged|measured|persisting|persists|lasts)\s)?"
@@ -96,6 +98,8 @@ _NAMED = re.compile(
     rf"(?P<number>{NUMBER})\s?(?P<level>%|(?-i:ms|min|[smh]|GB|GiB)(?!\w))",
     re.IGNORECASE,
 )
+_MAY = re.compile(rf"\d|{_SMALL}", re.IGNORECASE)
+"""Without a number there is no comparison, and the patterns need not be tried."""
 _NEVER = re.compile(
     r"\b(?:never|(?:must|should|may|does|do|will|can)\s?not|doesn't|don't)\s(?:\w+\s){0,2}$",
     re.IGNORECASE,
@@ -136,7 +140,8 @@ _Measured = tuple[float, Unit, int]
 _Reader = Callable[[re.Match[str], str, bool], list[Comparison]]
 
 
-def comparisons(text: str, *, cell: bool = False) -> list[Comparison]:
+@lru_cache(maxsize=KEPT)
+def comparisons(text: str, *, cell: bool = False) -> Sequence[Comparison]:
     """Every comparison with a number, in order. Multiples and speeds in bytes are left out.
 
     In a `cell` of a table "300-800 ms" is a range, while a sentence may mean a time to wait.

@@ -18,6 +18,7 @@ from rundrill.claims import (
 from rundrill.runbook import commands, severities
 from rundrill.runbook.alerts import read_alerts
 from rundrill.runbook.identify import Found
+from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import NO_NUMBERS, Ids, Meaning, slug
 from rundrill.runbook.names import without_terms
 from rundrill.runbook.outline import Section
@@ -26,7 +27,7 @@ from rundrill.runbook.placeholders import find_in_prose, is_set, variables_set
 from rundrill.runbook.procedures import Instructions
 from rundrill.runbook.promises import Promise, read_promises
 from rundrill.runbook.severities import Levels
-from rundrill.runbook.statements import MAX_TEXT, Statement
+from rundrill.runbook.statements import Statement
 from rundrill.runbook.templates import read_templates
 from rundrill.runbook.terms import first_term
 from rundrill.runbook.testable import test_class

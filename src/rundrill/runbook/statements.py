@@ -7,6 +7,7 @@ same are read by the same rules.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from rundrill.runbook.levels import Level, match_level
@@ -15,8 +16,6 @@ from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.outline import Section
 from rundrill.runbook.text import Span, Text
 
-MAX_TEXT = 10_000
-"""A longer statement is prose in which nobody would look for a claim."""
 _HIDDEN = "\ufffc"
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
@@ -55,7 +54,7 @@ class Cell:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Statement:
     """`lead` are the words that introduce its list or table, `above` the item it is nested in."""
 
@@ -81,12 +80,12 @@ class Statement:
     def line_at(self, offset: int) -> int:
         return self.source.line_at(offset)
 
-    @property
+    @cached_property
     def label(self) -> tuple[str, str]:
         """ "**Primary**: see the schedule" as label and rest; the label may be empty."""
         return label_of(self.source)
 
-    @property
+    @cached_property
     def level(self) -> Level | None:
         """The severity level that it begins with; of a row, in whichever cell it stands."""
         if not self.cells:

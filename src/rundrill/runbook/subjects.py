@@ -1,9 +1,10 @@
 """What a number is about: the words beside it, and one spelling for the usual subjects."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import KEPT, word_set
 
 _WORD = re.compile(r"[^\W_][\w./-]*", re.IGNORECASE)
 _CLAUSE = re.compile(
@@ -95,6 +96,7 @@ def words_about(before: str, after: str = "") -> str:
     return next((" ".join(words[-6:]) for words in clauses if words), "")
 
 
+@lru_cache(maxsize=KEPT)
 def clauses_of(before: str, after: str = "") -> list[list[str]]:
     """The clauses that may name the subject, nearest first, as words without fillers."""
     parts = list(reversed(_CLAUSE.split(before[-300:])))

@@ -1,11 +1,14 @@
 """Times by which something is due: "within 5 minutes", "every half hour", "next business day"."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 
 from rundrill.claims import Term
 from rundrill.runbook.durations import DURATION, duration_of
+from rundrill.runbook.wordset import KEPT
 
 _PERIODS = {
     "hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0,
@@ -33,6 +36,12 @@ _TERM = re.compile(
     r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
+_MAY = re.compile(
+    r"\d|immedia|at\sonce|away|instant|delay|asap|ly\b|day|hour|minute|week|morning|"
+    r"sprint|release|planning|effort|allows|permits|eod|nbd|cob|second|business",
+    re.IGNORECASE,
+)
+"""Without any of these there is no time, and the whole pattern need not be tried."""
 _PAST = re.compile(r"\bthe\s(?:last|past|previous)\b", re.IGNORECASE)
 
 
@@ -51,8 +60,11 @@ class Stated:
     every: bool
 
 
-def terms_in(text: str) -> list[Stated]:
+@lru_cache(maxsize=KEPT)
+def terms_in(text: str) -> Sequence[Stated]:
     """Every time that `text` states, in order, whatever it is for."""
+    if _MAY.search(text) is None:
+        return ()
     read: list[Stated] = []
     for found in _TERM.finditer(text):
         word = " ".join((found["word"] or found["until"] or "").lower().split())

@@ -27,19 +27,21 @@ class Text:
     line: int
     spans: tuple[Span, ...]
 
-    @property
+    @cached_property
     def plain(self) -> str:
         """One line of text, code spans included."""
-        return self._flow[0]
+        return "".join(self._parts).rstrip()
 
     def line_at(self, offset: int) -> int:
         """The source line of what stands at `offset` in `plain`."""
-        _, starts, lines = self._flow
+        starts, lines = self._lines_at
         return lines[max(bisect_right(starts, offset) - 1, 0)] if lines else self.line
 
     @cached_property
     def lines(self) -> tuple["Text", ...]:
         """The same text, one value a source line."""
+        if self.spans and self.spans[0].line == self.spans[-1].line:
+            return (self,)
         by_line: dict[int, list[Span]] = {}
         for span in self.spans:
             by_line.setdefault(span.line, []).append(span)
@@ -62,15 +64,17 @@ class Text:
         parts: list[str] = []
         blank = True
         for span in self.spans:
-            text = " ".join(f"|{span.text}|".split())[1:-1]
-            text = text.lstrip() if blank else text
+            text = span.text
+            if not text.isalnum():  # a word alone is as it is
+                text = " ".join(f"|{text}|".split())[1:-1]
+                text = text.lstrip() if blank else text
             parts.append(text)
             blank = text.endswith(" ") if text else blank
         return parts
 
     @cached_property
-    def _flow(self) -> tuple[str, Sequence[int], Sequence[int]]:
-        """`plain`, and where in it which source line begins."""
+    def _lines_at(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Where in `plain` which source line begins."""
         starts: list[int] = []
         lines: list[int] = []
         length = 0
@@ -79,4 +83,4 @@ class Text:
                 starts.append(length)
                 lines.append(span.line)
             length += len(text)
-        return "".join(self._parts).rstrip(), starts, lines
+        return starts, lines

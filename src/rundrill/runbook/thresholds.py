@@ -7,12 +7,13 @@ from typing import Final
 
 from rundrill.claims import Threshold, Unit
 from rundrill.runbook.durations import unit_s
+from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import Meaning
 from rundrill.runbook.measures import MEASURES
 from rundrill.runbook.parts import Part, Role, parts_of
 from rundrill.runbook.quantities import Comparison, window_of
 from rundrill.runbook.stated import STEADY_WORDS, is_stated
-from rundrill.runbook.statements import MAX_TEXT, Statement
+from rundrill.runbook.statements import Statement
 from rundrill.runbook.subjects import metric_of, statistic_of, words_about
 from rundrill.runbook.wordset import word_set
 

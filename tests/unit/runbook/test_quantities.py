@@ -3,8 +3,8 @@ import pytest
 from rundrill.claims import Threshold
 from rundrill.runbook import parse
 from rundrill.runbook.durations import duration_of
+from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.quantities import comparisons
-from rundrill.runbook.statements import MAX_TEXT
 
 
 def read_thresholds(text: str, heading: str = "Alerts") -> list[Threshold]:
