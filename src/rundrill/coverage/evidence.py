@@ -31,7 +31,11 @@ class Evidence:
     state: State
     sentence: str
     part: str
-    accepted: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """A run that broke exactly as its experiment accepts breaks nothing else."""
+        return self.state == "broken" and self.run.accepted
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -62,7 +62,6 @@ def _alert(rule: str, promise: Promise, run: RunRecord) -> Evidence:
         state=state,
         sentence=sentence,
         part="alerts",
-        accepted=run.accepted and state == "broken",
     )
 
 
@@ -90,7 +89,6 @@ def of_response_time(value: ResponseTime, asked: Asked) -> Evidence | None:
         state=promise.state.value,
         sentence=sentence,
         part="promises",
-        accepted=run.accepted and promise.state is PromiseState.BROKEN,
     )
 
 
@@ -167,7 +165,6 @@ def _steady_state(value: Threshold, run: RunRecord) -> Evidence | None:
                     state="broken",
                     sentence=f"{when}: {one_line(reason)}",
                     part="steady-state",
-                    accepted=run.accepted,
                 )
     baseline, promise = run.record.last(BaselineJudged), run.promise("baseline")
     if baseline is None or promise is None or promise.state is not PromiseState.HELD:
@@ -256,7 +253,6 @@ def of_dependency(value: Dependency, asked: Asked) -> Evidence | None:
         state="held" if held else "broken",
         sentence=f"{run.plan.fault}: {one_line(run.verdict.reason)}",
         part="promises",
-        accepted=run.accepted,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rundrill.claims import Command, ProcedureStep, Step
 from rundrill.coverage.evidence import Asked, Evidence, RunRecord, State
 from rundrill.events import CommandFinished, CommandRefused, StepSkipped
-from rundrill.model import PlannedStep, PromiseState
+from rundrill.model import PlannedStep
 from rundrill.report.text import one_line
 from rundrill.report.units import Scale, seconds
 
@@ -31,7 +31,6 @@ def _command(text: str, step: ProcedureStep, run: RunRecord) -> Evidence | None:
             state="held" if bad is None else "broken",
             sentence=_ended(one),
             part=_PART,
-            accepted=run.accepted,
         )
     refused = next(
         (
@@ -82,7 +81,6 @@ def of_step(value: ProcedureStep, asked: Asked) -> Evidence | None:
             state="broken",
             sentence=f"it hurt customers more than the fault had: {harm.evidence}",
             part="harm",
-            accepted=run.accepted,
         )
     if len(known) == len(parts) and all(one.state == "held" for one in known):
         count = len(known)
@@ -115,7 +113,6 @@ def _watched(run: RunRecord) -> Evidence | None:
         state=state,
         sentence=f"{watched}: {one_line(promise.evidence)}",
         part="steady-state",
-        accepted=run.accepted and promise.state is PromiseState.BROKEN,
     )
 
 

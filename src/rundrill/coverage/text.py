@@ -1,5 +1,6 @@
 """Coverage as text: the sum, a line for each section, and what is broken."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rundrill.coverage.measure import Coverage, Tally
@@ -26,14 +27,25 @@ def notes(coverage: Coverage) -> Iterator[str]:
     replaced = len(coverage.runs) - len(silent) - len(coverage.counted)
     if replaced:
         yield f"{replaced} older run{_s(replaced)} of the same experiments replaced by newer ones"
-    for run in silent:
-        yield f"{run.name} says nothing of the runbook: {run.answer}"
-    for run in coverage.other_versions:
+    answers = Counter(run.answer for run in silent)
+    for answer, count in answers.items():
+        names = [run.name for run in silent if run.answer == answer]
+        say = "says" if count == 1 else "say"
+        yield f"{_some(names)} {say} nothing of the runbook: {answer}"
+    versions = Counter(run.plan.runbook_sha256 for run in coverage.other_versions)
+    for digest in versions:
+        names = [one.name for one in coverage.other_versions if one.plan.runbook_sha256 == digest]
         yield (
-            f"{run.name} is of another version of the runbook"
-            f" ({run.plan.runbook_sha256[:8]}, now {coverage.runbook.sha256[:8]}):"
-            " its claims were matched by id, and those that changed do not count"
+            f"{_some(names)} followed another version of the runbook"
+            f" ({digest[:8]}, now {coverage.runbook.sha256[:8]}):"
+            " claims were matched by id, and those that changed do not count"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - 2
+    return ", ".join(names[:2]) + (f" and {more} more" if more > 0 else "")
 
 
 def lines_as_ranges(lines: Sequence[int]) -> str:

@@ -5,10 +5,12 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+from recordings import missed
 from unit.coverage.drilled import RUNBOOK, TEXT, events, line_of, plan, run
 
 from rundrill.coverage import badge, measure, page, to_json, to_text
 from rundrill.coverage.text import lines_as_ranges
+from rundrill.model import Acceptance
 from rundrill.runbook import parse
 
 BROKEN = measure(RUNBOOK, [run(events(exit_code=1))])
@@ -107,3 +109,19 @@ def test_the_badge_is_an_svg_that_says_it_in_words() -> None:
 def test_lines_in_a_row_are_one_range() -> None:
     assert lines_as_ranges((1, 2, 3, 5, 8, 9)) == "1-3, 5, 8-9"
     assert lines_as_ranges(()) == ""
+
+
+def test_what_held_in_a_run_that_broke_as_accepted_is_just_held() -> None:
+    known = Acceptance(promise="recovered", reason="it never does", review="2027-01-01")
+    coverage = measure(RUNBOOK, [run(events(plan(accepted=(known,)), recording=missed()))])
+    html = page(coverage, HREFS)
+    assert "broken, accepted" in html
+    assert "held, accepted" not in html
+
+
+def test_many_runs_of_another_version_are_one_note() -> None:
+    others = [
+        run(events(plan(runbook_sha256="0" * 64, experiment_path=f"{n}.yaml")), name=f"run-{n}")
+        for n in range(5)
+    ]
+    assert to_text(measure(RUNBOOK, others)).count("another version") == 1
