@@ -1,6 +1,6 @@
 """Comments that silence a rule on a line: `<!-- rundrill: ignore RULE: the reason -->`.
 
-A comment with more on its line speaks of that line; one alone on its line speaks of the next line
+A comment with more on its line speaks of that line; one alone on its line also speaks of the next
 that is none, and where that opens a code block, of the whole block. In the alert rules the same
 words stand behind a `#`. A silence without a reason silences nothing.
 """
@@ -146,11 +146,11 @@ def _below(lines: Sequence[str], number: int, pattern: re.Pattern[str]) -> range
         at += 1
     fence = _FENCE.match(lines[at]) if at < len(lines) else None
     if fence is None or pattern is not _HTML:
-        return range(at + 1, at + 2)
+        return range(number, at + 2)
     end = at + 1
     while end < len(lines) and not lines[end].strip().startswith(fence[1]):
         end += 1
-    return range(at + 1, end + 2)
+    return range(number, end + 2)
 
 
 def _fenced(lines: Sequence[str]) -> set[int]:

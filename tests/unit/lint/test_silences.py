@@ -67,3 +67,11 @@ def test_in_the_alert_rules_it_stands_behind_a_hash(comment: str) -> None:
     result = lint(RUNBOOK, rules=f"{RULES}{comment}        expr: disk > 0.9\n")
     assert told(result) == []
     assert len(result.silenced) == 1
+
+
+@pytest.mark.parametrize("first", ["{}\n# Shop runbook", "# Shop runbook {}"])
+def test_what_is_found_of_the_whole_document_is_silenced_on_its_first_line(first: str) -> None:
+    comment = "<!-- rundrill: ignore review-missing: the wiki says when -->"
+    text = changed("# Shop runbook", first.format(comment))
+    text = changed("**Next review**: 2027-03-01\n", "", text)
+    assert told(lint(text)) == []

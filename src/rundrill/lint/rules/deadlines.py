@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rundrill.claims import Deadline, Escalation
+from rundrill.claims import Deadline
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
 from rundrill.lint.rules.thresholds import duration
@@ -25,10 +25,9 @@ def _too_long(material: Material) -> Iterator[Found]:
     An escalation comes when the response has failed, and a resolution is another promise.
     """
     levels = [one for one in material.runbook.severities if one.response_time_s is not None]
-    escalations = {claim.line for claim, _ in material.runbook.having(Escalation)}
     for claim, value in material.runbook.having(Deadline):
         seconds = value.term.seconds
-        if value.every or seconds is None or claim.line in escalations:
+        if value.every or seconds is None:
             continue
         text = material.line_text(claim.line)
         meanings = {meaning_of(title) for title in claim.section}

@@ -1,9 +1,18 @@
 """Numbers of the runbook that contradict each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rundrill.claims import Claim, Command, Deadline, Escalation, Stakeholder, Term, Threshold
+from rundrill.claims import (
+    Claim,
+    Command,
+    Deadline,
+    Escalation,
+    Severity,
+    Stakeholder,
+    Term,
+    Threshold,
+)
 from rundrill.lint.calls import OPEN, calls_of
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
@@ -29,7 +38,7 @@ def _looser(material: Material) -> Iterator[Found]:
     """For each bound of a severity the alert that fires first; it must not fire after it."""
     alerts = _alerts(material)
     for level in material.runbook.severities:
-        for bound in bounds_of(level.thresholds, material.runbook.title):
+        for bound in bounds_of(_thresholds_of(level, material), material.runbook.title):
             same = [
                 one
                 for one in alerts
@@ -45,6 +54,17 @@ def _looser(material: Material) -> Iterator[Found]:
                 f" {bound.threshold.line}), and this alert fires only later: `{alert.text}`",
                 fix="tighten the alert, or correct the severity",
             )
+
+
+def _thresholds_of(level: Severity, material: Material) -> Iterable[Threshold]:
+    """Its own, and what else is said to belong to it and is no alert."""
+    alerts = {alert.line for alert in material.runbook.alerts}
+    also = (
+        value
+        for _, value in material.runbook.having(Threshold)
+        if value.severity == level.id and value.line not in alerts
+    )
+    return dict.fromkeys([*level.thresholds, *also])
 
 
 def _steady_above_alert(material: Material) -> Iterator[Found]:
