@@ -26,6 +26,8 @@ from rundrill.runbook.terms import terms_in
 from rundrill.runbook.text import Text
 
 _DEFINITION = re.compile(r"\s{0,3}\[[^\]]+\]:\s")
+_MARKS = " \t-*+>.)0123456789"
+"""What begins an item or a quotation."""
 _COMMENT = re.compile(r"\s*(?:#|//|--\s|;)")
 
 
@@ -51,8 +53,7 @@ def account(
         elif number in covered:
             reading = "claim"
         elif number in prose:
-            states = any(_states_something(one.plain) for one in prose[number])
-            reading = "unknown" if states else "prose"
+            reading = _of_prose(line, prose[number])
         elif number not in readings and _DEFINITION.match(line):
             reading = "markup"
         lines.append(
@@ -85,9 +86,9 @@ def _read_blocks(
                 _read_table(block, readings, prose)
             case ItemList():
                 for item in block.items:
-                    readings.setdefault(item.line, "markup")
+                    prose.setdefault(item.line, [])
             case Quote():
-                readings.setdefault(block.line, "markup")
+                prose.setdefault(block.line, [])
             case Markup():
                 for number in range(block.line, block.line + len(block.lines)):
                     readings[number] = "markup"
@@ -111,6 +112,13 @@ def _read_table(block: Table, readings: dict[int, Reading], prose: dict[int, lis
 def _read_text(text: Text, prose: dict[int, list[Text]]) -> None:
     for line in text.lines:
         prose[line.line].append(line)
+
+
+def _of_prose(line: str, texts: Sequence[Text]) -> Reading:
+    """A line of text; without any, the mark of a list, or of one that is nested too deep."""
+    if not texts:
+        return "unknown" if line.strip(_MARKS) else "markup"
+    return "unknown" if any(_states_something(one.plain) for one in texts) else "prose"
 
 
 def _states_something(text: str) -> bool:

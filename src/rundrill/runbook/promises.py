@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from rundrill.runbook.levels import levels_in
-from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import PEOPLE, Meaning, is_imperative
 from rundrill.runbook.statements import Cell, Statement
 from rundrill.runbook.terms import Stated, terms_in
@@ -22,7 +21,7 @@ _PURPOSE = re.compile(
     r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
     r"|(?P<escalation>escalat\w*)"
     r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|report\w*"
-    r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|open|declare\w*|send|sent"
+    r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
     r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
     r"|status|held|hold|share\w*|file|create\w*|start\w*|due|follow\w*|contact\w*|begin\w*|ready|back"
     r"|fail\w*\sover|rto|rpo|m?ttr))\b",
@@ -95,8 +94,6 @@ def read_promises(
         return
     text = statement.prose
     plain = text.plain
-    if len(plain) > MAX_TEXT:
-        return
     for stated in terms_in(plain):
         if any(start <= stated.at < end for start, end in taken):
             continue
@@ -107,8 +104,6 @@ def read_promises(
 
 def _of_cell(statement: Statement, cell: Cell, *, level: str | None) -> Iterator[Promise]:
     plain = cell.plain
-    if len(plain) > MAX_TEXT:
-        return
     named: Purpose | None = None
     if cell.words & _ESCALATION_HEAD and (
         cell.words != {"after"} or statement.section.meaning is Meaning.ESCALATION

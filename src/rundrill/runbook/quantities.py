@@ -84,7 +84,8 @@ _COMPARISON = re.compile(
 )
 _SUFFIXED = re.compile(
     rf"(?<![\w.,-])(?P<number>{NUMBER}|{_SMALL})(?P<unit>\s?%|\s?(?:percent|pct)(?!\w)|\s?{TIME_UNIT})?\s?"
-    r"(?:(?P<plus>\+)(?![\w+])|\b(?:or|and)\s(?P<way>more|higher|above|greater|longer|over|slower|less"
+    rf"(?:(?P<plus>\+)(?![\w+])(?P<after>\s?%|\s{TIME_UNIT})?"
+    r"|\b(?:or|and)\s(?P<way>more|higher|above|greater|longer|over|slower|less"
     r"|lower|below|fewer|under|faster|up|worse)\b|(?P<bound>max(?:imum)?|at\smost|minimum|at\sleast)\b)",
     re.IGNORECASE,
 )
@@ -211,7 +212,7 @@ def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "5+", "90% or more", "30 s max"."""
     bound = (found["bound"] or "").lower()
     less = (found["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
-    measured = _unit((found["unit"] or "").strip(), 0, number_of(found["number"]))
+    measured = _unit((found["unit"] or found["after"] or "").strip(), 0, number_of(found["number"]))
     if measured is None:
         return []
     sign = found["plus"] is not None

@@ -20,7 +20,7 @@ _HIDDEN = "\ufffc"
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
 _LABEL = re.compile(
-    r"\W{0,8}((?:[^\W_][\w./&'()+#@-]*\s){0,6}?[^\W_][\w./&'()+#@-]*)\s?\*{0,2}:(?:\*{1,2})?(?:\s+|$)"
+    r"\W{0,8}([^\W_][\w./&'()+#@-]*(?:\s[(\w][\w./&'()+#@-]*){0,6}?)\s?\*{0,2}:\*{0,2}(?:\s+|$)"
 )
 _DASHED = re.compile(
     r"\W{0,4}((?:[\w./&'()+@-]+\s){0,5}?[\w./&'()+@-]+)\s(?:[-\u2013\u2014=|]|->|\u2192)\s"
@@ -43,8 +43,8 @@ class Cell:
     def level(self) -> Level | None:
         """The severity level that the cell names."""
         found = match_level(self.plain)
-        if found is None or (found.numbered and len(words_of(self.plain)) <= 8):
-            return found
+        if found is not None and found.numbered:
+            return found if len(words_of(self.plain)) <= 8 else None
         # "High" is a level only where the column says so; there, any short name is one.
         if not self.words & {"severity", "priority", "level", "sev", "class", "tier"}:
             return None
@@ -134,6 +134,7 @@ class _Reader:
         self, blocks: Iterable[Block], section: Section, above: Statement | None
     ) -> Iterator[Statement]:
         lead = ""
+        owner: Statement | None = None
         for block in blocks:
             if isinstance(block, Paragraph):
                 first: Statement | None = None
@@ -150,8 +151,10 @@ class _Reader:
                         # What follows on the lines below "P1 - High" is still about P1.
                         first = statement
                     lead = piece.plain
+                owner = first
             elif isinstance(block, ItemList):
-                yield from self._of_list(block, section, lead, above)
+                # A list below "**P1** - all is lost" is about P1.
+                yield from self._of_list(block, section, lead, above or owner)
             elif isinstance(block, Table):
                 yield from self._of_table(block, section, lead, above)
             elif isinstance(block, Quote):

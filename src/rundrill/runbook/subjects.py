@@ -37,7 +37,7 @@ _GENERIC: Final = word_set(
 )
 """Words beside "latency" that do not make it another thing than the service's response time."""
 _FILLER: Final = word_set(
-    "a an the is are be been being was were should must may can will shall stay stays remain"
+    "never a an the is are be been being was were should must may can will shall stay stays remain"
     " remains keep kept normal normally usual usually typical typically expected current currently"
     " high higher low lower slow slower elevated increased average mean median total of for at by"
     " with in on any than it its their value baseline target threshold goes rises drops falls we"

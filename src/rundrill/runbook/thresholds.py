@@ -7,7 +7,6 @@ from typing import Final
 
 from rundrill.claims import Threshold, Unit
 from rundrill.runbook.durations import unit_s
-from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import Meaning
 from rundrill.runbook.measures import MEASURES
 from rundrill.runbook.parts import Part, Role, parts_of
@@ -56,8 +55,6 @@ def read_thresholds(
     statement: Statement, *, level: str | None, known_level: bool
 ) -> Iterator[Read]:
     """Every threshold that a statement gives; `level` is the severity it belongs to."""
-    if len(statement.text) > MAX_TEXT:
-        return
     own = _role(statement, known_level=known_level)
     for part in parts_of(statement):
         role = part.role or own
