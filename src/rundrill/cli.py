@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from rundrill import (
     show_command,
     verdict,
 )
+from rundrill.base import out
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
@@ -365,12 +365,7 @@ def _seconds(text: str) -> float:
 
 
 def _say(text: str) -> None:
-    """A reader that has gone away (`| head`) stops the telling, not the drill."""
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    out.write(f"{text}\n")
 
 
 def _interrupt(number: int, _frame: object) -> None:

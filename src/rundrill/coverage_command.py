@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rundrill import events
+from rundrill.base import out
 from rundrill.coverage import Coverage, RunRecord, badge, measure, page, to_json, to_text
 from rundrill.errors import MachineError, RundrillError
 from rundrill.plan import read_experiment
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         _write(options.badge, badge(coverage.total))
     if options.html is not None:
         _write(options.html, page(coverage, _hrefs(coverage, options.html)))
-    sys.stdout.write(to_json(coverage) if options.json else to_text(coverage))
+    out.write(to_json(coverage) if options.json else to_text(coverage))
     below = options.fail_under is not None and coverage.total.percent < options.fail_under
     if below:
         sys.stderr.write(

@@ -3,11 +3,11 @@
 import argparse
 import importlib.util
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from rundrill.base import out
 from rundrill.detection import load_rules
 from rundrill.errors import MachineError, TargetError
 from rundrill.manifests import read_manifests
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     for name, text in made.files.items():
         _write(output / name, text)
     _check(output, made)
-    sys.stdout.write("".join(f"{line}\n" for line in _told(output, made)))
+    out.write("".join(f"{line}\n" for line in _told(output, made)))
     return 0
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from rundrill.base import out
 from rundrill.claims import Command, Runbook
 from rundrill.detection import load_rules
 from rundrill.errors import ExperimentError, TargetError
@@ -78,7 +79,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Gives the exit code. Raises the `RundrillError` of whatever cannot be read."""
     result = check(_material(options))
-    sys.stdout.write(FORMATS[options.format](result))
+    out.write(FORMATS[options.format](result))
     if options.fail_on == "never":
         return 0
     return FINDINGS if result.at_least(options.fail_on) else 0
