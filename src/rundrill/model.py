@@ -194,6 +194,8 @@ class Plan:
     windows: Windows
     alert_lines: Mapping[str, int] = field(default_factory=dict)
     """Rule name to the runbook's line that promises the alert."""
+    alert_claims: Mapping[str, str] = field(default_factory=dict)
+    """Rule name to the id of that alert claim, which outlives the line; empty in older runs."""
     severity_conditions: tuple[SeverityCondition, ...] = ()
     """Most severe first."""
     arm: Arm = "drill"

@@ -43,7 +43,7 @@ class RunRecord:
     """A drill with its verdict. `report` is where its report is, None where there is none.
 
     `bound_alerts` maps the ids of alert claims to rules, for runs of another version of the
-    runbook: their own lines say nothing of this one.
+    runbook that have not recorded them: their lines say nothing of this one.
     """
 
     name: str
@@ -107,7 +107,8 @@ class RunRecord:
         if self.same_version(runbook):
             lines = self.plan.alert_lines
             return next((rule for rule, line in lines.items() if line == alert.line), None)
-        return self.bound_alerts.get(alert.id)
+        recorded = {claim: rule for rule, claim in self.plan.alert_claims.items()}
+        return (recorded or self.bound_alerts).get(alert.id)
 
     def values(self, subject: str, start: float, end: float) -> list[float]:
         """What was measured of a steady-state subject in [start, end]."""

@@ -106,6 +106,7 @@ def build_plan(
             command_budget_s=COMMAND_BUDGET_S,
         ),
         alert_lines={rule: claim.line for rule, claim in claims.items()},
+        alert_claims={rule: claim.id for rule, claim in claims.items()},
         severity_conditions=tuple(
             SeverityCondition(
                 severity=level.id,

@@ -189,6 +189,14 @@ def test_a_run_of_another_version_is_told_and_matched_by_id() -> None:
     assert state("Go back", "step") == "not-exercised"
 
 
+def test_a_run_that_recorded_its_alert_claims_needs_no_bindings() -> None:
+    runbook = parse(f"{TEXT}\nMore.\n", "shop.md")
+    (claim_id,) = [alert.id for alert in runbook.alerts if "restart" in alert.id]
+    recorded = plan(alert_claims={"PaymentPodRestarting": claim_id})
+    coverage = measure(runbook, [run(events(recorded))])
+    assert states(coverage, "Restart count", "alert") == ["held"]
+
+
 def test_a_response_time_that_was_changed_since_is_not_proven_by_an_old_run() -> None:
     runbook = parse(TEXT.replace("30 minutes", "20 minutes"), "shop.md")
     coverage = measure(runbook, [run()])
