@@ -59,10 +59,9 @@ def to_json(result: Result) -> str:
 def to_github(result: Result) -> str:
     """Workflow commands: GitHub shows each at its line of the pull request."""
     lines = [_command(one) for one in result.findings]
-    lines += [
-        f"::notice title=not checked::{_data(f'{chr(44).join(rules)}: {why}')}"
-        for why, rules in _by_reason(result).items()
-    ]
+    for why, rules in _by_reason(result).items():
+        told = f"{', '.join(rules)}: {why}"
+        lines.append(f"::notice title=not checked::{_data(told)}")
     return "".join(f"{line}\n" for line in lines)
 
 
