@@ -13,7 +13,6 @@ from rundrill.runbook.markdown import (
     CodeBlock,
     Heading,
     ItemList,
-    Markup,
     Paragraph,
     Quote,
     Table,
@@ -89,7 +88,7 @@ def _read_blocks(
                     prose.setdefault(item.line, [])
             case Quote():
                 prose.setdefault(block.line, [])
-            case Markup():
+            case _:  # HTML, a rule
                 for number in range(block.line, block.line + len(block.lines)):
                     readings[number] = "markup"
 

@@ -148,12 +148,10 @@ def _of_sentence(
             term = first_term(found[0]) or first_term(text)
         to = recipient(text)
     elif section and statement.form == "item" and sentence.start() == 0:
-        label, rest = statement.label
+        label, _ = statement.label
         tier = _TIER.match(statement.text)
         if tier is not None:
             to = recipient(statement.text[tier.end() :])
-        elif label and first_term(label) is not None:
-            to = recipient(rest)
         else:
             to = recipient(label or sentence[0])
     else:

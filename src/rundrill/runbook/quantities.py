@@ -213,8 +213,7 @@ def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     bound = (found["bound"] or "").lower()
     less = (found["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
     measured = _unit((found["unit"] or found["after"] or "").strip(), 0, number_of(found["number"]))
-    if measured is None:
-        return []
+    assert measured is not None  # a share, a time or a bare number
     sign = found["plus"] is not None
     whole = (measured[0], measured[1], found.end())
     return [_comparison(found.start(), "<=" if less else ">=", whole, text, sign=sign)]

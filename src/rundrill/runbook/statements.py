@@ -166,7 +166,7 @@ class _Reader:
         for item in block.items:
             own, *more = pieces(item.text) or (Text(item.line, ()),)
             task = _TASK.match(own.plain)
-            own = own if task is None else _without(own, task.end())
+            own = own if task is None else own.cut(task.end(), None)
             statement = Statement(
                 source=own,
                 prose=self._prose(own),
@@ -277,14 +277,3 @@ def _begins(line: Text) -> bool:
     if first is None or first.mark != "strong":
         return False
     return _LABEL.match(line.plain[:120]) is not None or match_level(line.plain) is not None
-
-
-def _without(text: Text, count: int) -> Text:
-    """`text` without its first characters."""
-    spans = list(text.spans)
-    while spans and count > 0:
-        first = spans.pop(0)
-        if len(first.text) > count:
-            spans.insert(0, Span(first.line, first.text[count:], first.mark, first.href))
-        count -= len(first.text)
-    return Text(spans[0].line if spans else text.line, tuple(spans))

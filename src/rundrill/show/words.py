@@ -12,7 +12,6 @@ from rundrill.claims import (
     Escalation,
     Placeholder,
     PostIncidentItem,
-    ProcedureStep,
     ResponseTime,
     ReviewDate,
     Severity,
@@ -30,12 +29,13 @@ def words_of(claim: Claim) -> str:
 
 
 def _read(claim: Claim) -> str:  # noqa: C901, PLR0912 - one line for each kind
-    match claim.value:
+    value = claim.value
+    match value:
         case Command(text=text):
             return text.replace("\n", " \u23ce ")
         case Placeholder(name=name):
             return name
-        case Threshold() as value:
+        case Threshold():
             return _threshold(value)
         case Severity(id=id_, name=name):
             return id_ if name == id_ else f"{id_} ({name})"
@@ -61,8 +61,8 @@ def _read(claim: Claim) -> str:  # noqa: C901, PLR0912 - one line for each kind
             return text
         case PostIncidentItem(text=text, term=term):
             return _joined(text, _term(term) and f"({_term(term)})")
-        case ProcedureStep(procedure=procedure, step=step):
-            return f"{procedure}#{step.number}"
+        case _:  # a step
+            return f"{value.procedure}#{value.step.number}"
 
 
 def _threshold(value: Threshold) -> str:

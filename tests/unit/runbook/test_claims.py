@@ -1,5 +1,6 @@
 """A claim keeps its id under edits elsewhere; the readings of lines; the small values."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,17 @@ def test_claims_are_asked_for_by_their_values() -> None:
         assert isinstance(claim, Claim)
         assert claim.kind == "command"
         assert claim.line == command.line
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_the_collector_is_left_as_it_was(collecting: bool) -> None:
+    was_on = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        parse("# A\n", "a.md")
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if was_on else gc.disable)()
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,11 @@ def test_a_loop_is_one_command() -> None:
     assert found(text) == [(2, "for p in a b; do\nkubectl delete pod $p\ndone")]
 
 
+def test_a_loop_that_does_not_end_is_read_line_by_line() -> None:
+    text = block("sh", "for a in b; do\nfor c in d; do\nls\ndone\n")
+    assert found(text) == [(2, "for a in b; do"), (3, "for c in d; do\nls\ndone")]
+
+
 @pytest.mark.parametrize(
     ("span", "is_one"),
     [
