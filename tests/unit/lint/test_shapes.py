@@ -33,7 +33,7 @@ RUNBOOK = """\
 | OrdersErrors | error rate > 12% | 5m |
 | OrdersSlow | p95 latency > 1.2s | 5m |
 | OrdersMemory | memory usage > 90% | 5m |
-| OrdersQueue | queue is growing | 5m |
+| OrdersQueue | queue is growing | |
 
 ## Who is told
 

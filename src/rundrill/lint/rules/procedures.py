@@ -81,19 +81,13 @@ def _verifies(command: Command) -> bool:
 
 
 def _unguarded(material: Material) -> Iterator[Found]:
-    steps = {
-        command.line: step
-        for procedure in material.runbook.procedures
-        for step in procedure.steps
-        for command in step.commands
-    }
     for claim, command in material.runbook.having(Command):
-        step = steps.get(claim.line)
-        first = claim.line - 1 if step is None else min(step.line, claim.line - 1)
-        said = " ".join(material.line_text(number) for number in range(first, claim.line + 1))
         for call in calls_of(command):
             what = _destructive(call)
-            if what is not None and not what[2].search(_without_command(said, command.text)):
+            if what is None:
+                continue
+            said = _without_command(_above(material, claim.line), command.text)
+            if not what[2].search(said):
                 yield Found(
                     line=claim.line,
                     at=call.words[0],
@@ -103,10 +97,26 @@ def _unguarded(material: Material) -> Iterator[Found]:
                 )
 
 
+def _above(material: Material, line: int) -> str:
+    """The line itself, and what leads to it: comments, and the words above its code block."""
+    texts = [material.line_text(line)]
+    number = line - 1
+    while number > 0 and line - number < _FAR:
+        above = material.runbook.lines[number - 1]
+        texts.append(above.text)
+        is_command = any(one.startswith("command:") for one in above.claims)
+        if above.reading not in ("blank", "markup", "data") and not is_command:
+            texts.append(material.line_text(number - 1))
+            break
+        number -= 1
+    return "\n".join(texts)
+
+
 def _without_command(text: str, command: str) -> str:
     return text.replace(command.split("\n", 1)[0], " ")
 
 
+_FAR: Final = 12
 _CONDITION: Final = "say under which condition, and what to save before"
 
 
