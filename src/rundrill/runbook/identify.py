@@ -1,7 +1,7 @@
 """What was found to claims: each gets an id that edits elsewhere in the document do not change."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rundrill.claims import Claim, ClaimValue, TestClass
@@ -27,18 +27,24 @@ class Found:
     """Where it ends, when that is another line."""
 
 
-def identify(found: Iterable[Found]) -> tuple[Claim, ...]:
+def identify(found: Sequence[Found]) -> tuple[Claim, ...]:
     """The claims in the order of their lines.
 
     An id is made of the headings above the claim, without the document's title, and of its key.
     Only where two of a kind have the same key under the same headings does their order count.
     """
     ids = Ids()
+    titles: dict[int, tuple[str, ...]] = {}
+    paths: dict[int, str] = {}
+    for one in found:
+        if id(one.section) not in titles:
+            titles[id(one.section)] = titles_of(one.section)
+            paths[id(one.section)] = "".join(f"{name}/" for name in path_of(one.section))
     return tuple(
         Claim(
-            id=ids.take(f"{one.value.kind}:{'/'.join((*path_of(one.section), _short(one.key)))}"),
+            id=ids.take(f"{one.value.kind}:{paths[id(one.section)]}{_short(one.key)}"),
             line=one.line,
-            section=titles_of(one.section),
+            section=titles[id(one.section)],
             text=one.text,
             test=one.test,
             value=one.value,

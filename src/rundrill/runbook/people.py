@@ -123,6 +123,8 @@ def read_escalations(
             if to:
                 yield statement.line, Escalation(severity=level, to=to, term=first_term(part))
         return
+    if not section and not (_ESCALATES.search(statement.text) or _NEXT.search(statement.text)):
+        return
     for sentence in _SENTENCES.finditer(statement.text):
         yield from _of_sentence(statement, sentence, mine, level=level)
 

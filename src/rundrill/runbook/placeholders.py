@@ -17,6 +17,7 @@ _IN_PROSE = re.compile(
     r"|(?<![\w\]!\\])\[(?!\^|[ xX]?\])[A-Za-z0-9][^\[\]\n]{1,60}\](?![(\[:])"
     r"|(?<!\w)@(?:username|name|user|handle|person|you|someone)(?!\w)"
 )
+_MARKS = frozenset("<$[{")
 _TEMPLATE_WORDS = frozenset({"end", "else", "break", "continue", "none", "<none>", "<nil>"})
 _CLASS = re.compile(r"\[\w-\w(?:\w-\w)*\]")
 _ENVIRONMENT: Final = frozenset(
@@ -34,6 +35,8 @@ def find_placeholders(text: str) -> list[tuple[int, int]]:
 
     A `$VAR` in single quotes or after a backslash is not one: a shell leaves it alone, too.
     """
+    if _MARKS.isdisjoint(text) and "_" not in text:
+        return []
     inert = _inert(text)
     return [
         found.span()

@@ -141,12 +141,19 @@ _Measured = tuple[float, Unit, int]
 _Reader = Callable[[re.Match[str], str, bool], list[Comparison]]
 
 
+def may_compare(text: str) -> bool:
+    """Whether there is a number at all."""
+    return _MAY.search(text) is not None
+
+
 @lru_cache(maxsize=KEPT)
 def comparisons(text: str, *, cell: bool = False) -> Sequence[Comparison]:
     """Every comparison with a number, in order. Multiples and speeds in bytes are left out.
 
     In a `cell` of a table "300-800 ms" is a range, while a sentence may mean a time to wait.
     """
+    if not may_compare(text):
+        return ()
     matches = [(found, reader) for pattern, reader in _PATTERNS for found in pattern.finditer(text)]
     read: list[Comparison] = []
     for found, reader in sorted(matches, key=lambda match: match[0].start()):

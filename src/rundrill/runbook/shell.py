@@ -62,6 +62,8 @@ def strip_prompt(text: str) -> str:
 
 def without_comment(text: str) -> str:
     """`text` up to a `#` that begins a word outside quotes."""
+    if "#" not in text:
+        return text
     quote = ""
     previous = " "
     for at, char in enumerate(text):
@@ -129,6 +131,8 @@ def _with_quotes(text: str, lines: Sequence[str], at: int, unclosed: set[str]) -
 
 def _open_quote(text: str, quote: str) -> str:
     """The quote that is open after `text`, given the one open before it."""
+    if "'" not in text and '"' not in text:
+        return quote
     previous = " "
     for char in text:
         if quote:

@@ -44,6 +44,8 @@ _REVIEW = re.compile(
     r"|\b(?P<checked>last[\s_-](?:review|check(?:ed)?))\b",
     re.IGNORECASE,
 )
+_DATED = re.compile(r"review|updated|valid|expires|next|last|read", re.IGNORECASE)
+"""Without any of these the whole pattern need not be tried."""
 _MONTHS: Final = [
     "jan",
     "feb",
@@ -148,6 +150,8 @@ def read_item(
 
 def read_reviews(text: str) -> Iterator[tuple[int, ReviewDate]]:
     """ "Next review: 2026-05-03" with where it stands in the text."""
+    if _DATED.search(text) is None:
+        return
     names = list(_REVIEW.finditer(text[:2000]))
     for at, found in enumerate(names):
         end = names[at + 1].start() if at + 1 < len(names) else found.end() + 60

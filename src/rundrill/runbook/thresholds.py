@@ -10,7 +10,7 @@ from rundrill.runbook.durations import unit_s
 from rundrill.runbook.meaning import Meaning
 from rundrill.runbook.measures import MEASURES
 from rundrill.runbook.parts import Part, Role, parts_of
-from rundrill.runbook.quantities import Comparison, window_of
+from rundrill.runbook.quantities import Comparison, may_compare, window_of
 from rundrill.runbook.stated import STEADY_WORDS, is_stated
 from rundrill.runbook.statements import Statement
 from rundrill.runbook.subjects import metric_of, statistic_of, words_about
@@ -55,6 +55,8 @@ def read_thresholds(
     statement: Statement, *, level: str | None, known_level: bool
 ) -> Iterator[Read]:
     """Every threshold that a statement gives; `level` is the severity it belongs to."""
+    if not may_compare(statement.text):
+        return
     own = _role(statement, known_level=known_level)
     for part in parts_of(statement):
         role = part.role or own

@@ -2,11 +2,13 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from rundrill.errors import RunbookError
 from rundrill.runbook import load, parse
@@ -85,6 +87,33 @@ def test_reading_takes_time_in_proportion_to_the_text(unit: str) -> None:
     # Eight times the text takes eight times as long, or 64 times if it is quadratic. A busy
     # machine can slow one look down, but not make every one of them quadratic.
     assert any(seconds(48_000) < 24 * max(seconds(6_000), 0.004) for _ in range(5))
+
+
+def best_of_three(run: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        run()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def test_reading_takes_little_more_than_the_markdown_library_itself() -> None:
+    """A megabyte in two seconds, where the library needs half a second; both on one machine."""
+    folder = Path(__file__).parent / "corpus"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*/runbook.md")) * 5
+    library = best_of_three(lambda: MarkdownIt("commonmark").enable("table").parse(text))
+    assert best_of_three(lambda: parse(text, "runbook.md")) < 12 * library
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["".join("  " * depth + "- a\n" for depth in range(10_000))[:1_000_000],
+     "```sh\nkubectl get pods\n" * 10_000, "- " * 10_000, "> " * 10_000, "[" * 100_000],
+    ids=["lists", "fences", "marks", "quotations", "brackets"],
+)  # fmt: skip
+def test_what_is_never_closed_takes_no_longer(text: str) -> None:
+    assert best_of_three(lambda: parse(text, "runbook.md")) < 5
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff"])
