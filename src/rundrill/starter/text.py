@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_PLAIN: Final = re.compile(r"[A-Za-z.][A-Za-z0-9 _./=-]*")
+_PLAIN: Final = re.compile(r"(?:[A-Za-z]|\.\.?/)[A-Za-z0-9 _./=-]*")
 _WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 

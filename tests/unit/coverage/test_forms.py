@@ -5,6 +5,8 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+from hypothesis import given
+from hypothesis import strategies as st
 from recordings import missed
 from unit.coverage.drilled import RUNBOOK, TEXT, events, line_of, plan, run
 
@@ -125,3 +127,29 @@ def test_many_runs_of_another_version_are_one_note() -> None:
         for n in range(5)
     ]
     assert to_text(measure(RUNBOOK, others)).count("another version") == 1
+
+
+LINES = st.sampled_from(
+    [
+        *TEXT.splitlines(),
+        "   ```sh",
+        "~~~~",
+        "> - 1. [x] **a** `b` <c>",
+        "| a | <b> |",
+        "\t- deep",
+        "&amp; &lt;script&gt; \u202e \x1b[31m",
+        "Setext",
+        "======",
+    ]
+)
+
+
+@given(st.lists(LINES | st.text(max_size=30), max_size=40))
+def test_any_document_is_a_page_with_all_of_its_lines(lines: list[str]) -> None:
+    text = "# A\n\n1. `kubectl get pods`\n" + "\n".join(lines)
+    runbook = parse(text, "a.md")
+    reader = read(page(measure(runbook, [run()]), HREFS))
+    numbers = [one for one in reader.ids if re.fullmatch(r"l\d+", one)]
+    assert len(numbers) == len(set(numbers)) == len(runbook.lines)
+    assert not {"script", "img"} & reader.tags
+    assert {one[1:] for one in reader.refers if one.startswith("#")} <= set(reader.ids)
