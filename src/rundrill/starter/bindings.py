@@ -28,6 +28,7 @@ def _metrics(facts: Facts) -> Iterator[str]:
     if not facts.runbook.steady_state:
         yield comment("TODO: the runbook states no steady state, and no drill can run without one.")
         yield comment('Add lines to it such as "Error rate: should be <1%".')
+        yield "metrics: {}"
         yield ""
         return
     yield comment("Subject of a steady-state claim -> PromQL in base units (ratio, seconds,")

@@ -278,3 +278,22 @@ def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["init", "--help"])
     assert "examples:" in capsys.readouterr().out
+
+
+def test_a_runbook_that_states_next_to_nothing_still_makes_files_that_load(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "runbook.md").write_text(
+        "# Bookshop\n\n## Problems\n\n### Crash\n\n1. `kubectl get pods -n books`\n",
+        encoding="utf-8",
+    )
+    assert init("--service", "bookshop") == 0
+    folder = shop / "runbooks" / "bookshop"
+    text = (folder / "experiments" / "crash.yaml").read_text(encoding="utf-8")
+    for missing in ("severity: TODO", "expected: [TODO]", "how long to watch after the fix"):
+        assert missing in text
+    assert load_rules(folder / "alerts.yml").alerts == {}
+    assert load_bindings(folder / "bindings.yaml").metrics == {}
+    out = capsys.readouterr().out
+    for place in ("alerts.yml", "bindings.yaml", "experiments/crash.yaml", "service.yaml"):
+        assert place in out.partition("left to decide")[2]
