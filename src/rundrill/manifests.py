@@ -190,7 +190,12 @@ def _resource(found: Mapping[str, Any], default_namespace: str = "default") -> R
         spec = _mapping(_mapping(spec.get("jobTemplate")).get("spec"))
     template = _mapping(spec.get("template")) if kind in WORKLOADS else {}
     pod = spec if kind == "Pod" else _mapping(template.get("spec"))
-    containers = [one for one in pod.get("containers") or () if isinstance(one, dict)]
+    containers = [
+        one
+        for key in ("containers", "initContainers")
+        for one in pod.get(key) or ()
+        if isinstance(one, dict)
+    ]
     namespace = "" if kind == "Namespace" else str(metadata.get("namespace") or default_namespace)
     replicas = spec.get("replicas")
     return Resource(

@@ -93,6 +93,7 @@ RESOURCES = Resources(
             namespace="shop",
             name="db",
             pod_labels={"app": "db"},
+            containers=("postgres",),
             replicas=1,
         ),
         Resource(kind="Service", namespace="shop", name="shop-metrics"),

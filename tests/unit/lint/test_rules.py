@@ -129,6 +129,10 @@ def test_the_docs_say_the_level_of_each_rule() -> None:
         "timeout 60 kubectl logs -f deployment/shop -n shop",
         "kubectl get pods -n shop -o custom-columns=NAME:.metadata.name > /tmp/pods",
         "kubectl --kubeconfig other get svc nothing -n nowhere",
+        "kubectl logs deployment/shop -c shop -n shop",
+        "kubectl logs deployment/shop -c istio-proxy -n shop",
+        "kubectl exec db-0 -c postgres -n shop -- true",
+        "kubectl set image deployment/shop shop=x:2 -n shop",
         "for pod in a b; do kubectl get pods -n shop; done",
     ],
 )
@@ -154,6 +158,9 @@ def test_kubectl_itself_says_what_it_does_not_accept() -> None:
         ("kubectl port-forward svc/shop-metric 8080:80 -n shop", "no Service `shop-metric`"),
         ("kubectl exec deploy/shop2 -n shop -- true", "no Deployment `shop2`"),
         ("kubectl set image deployment/shop3 shop=x:1 -n shop", "no Deployment `shop3`"),
+        ("kubectl set image deployment/shop web=x:1 -n shop", "has no container `web`"),
+        ("kubectl logs deploy/shop -c proxy -n shop", "has no container `proxy`"),
+        ("kubectl exec db-0 -c sidecar -n shop -- true", "has no container `sidecar`"),
     ],
 )
 def test_what_the_manifests_do_not_have(command: str, message: str) -> None:

@@ -20,6 +20,8 @@ spec:
       containers:
         - {name: web, image: "shop:1", ports: [{containerPort: 8000}]}
         - {name: proxy, image: "envoy:1"}
+      initContainers:
+        - {name: migrate, image: "shop:1"}
 """
 
 
@@ -32,8 +34,8 @@ def test_a_workload_with_its_pods_containers_and_ports(tmp_path: Path) -> None:
     (shop,) = resources.objects
     assert (shop.kind, shop.namespace, shop.name) == ("Deployment", "books", "shop")
     assert shop.pod_labels == {"app": "shop"}
-    assert shop.containers == ("web", "proxy")
-    assert shop.images == ("shop:1", "envoy:1")
+    assert shop.containers == ("web", "proxy", "migrate")
+    assert shop.images == ("shop:1", "envoy:1", "shop:1")
     assert (shop.ports, shop.replicas) == ((8000,), 3)
     assert resources.pods_with({"app": "shop"}, "books") == [shop]
     assert resources.pods_with({"app": "shop"}, "other") == []

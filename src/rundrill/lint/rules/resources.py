@@ -19,6 +19,11 @@ _NAMING: Final = frozenset(
      "expose", "rollout undo", "rollout status", "rollout history", "rollout restart",
      "rollout pause", "rollout resume", "set image", "set env", "set resources", "wait"}
 )  # fmt: skip
+_INJECTED: Final = frozenset(
+    {"istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "vault-agent", "daprd",
+     "*"}
+)  # fmt: skip
+"""Containers that others add to pods, so no manifest has them."""
 _MORE_WORDS: Final = frozenset({"label", "annotate", "set image", "set env"})
 """Verbs with arguments behind the names: `label pod x a=b`."""
 
@@ -68,6 +73,8 @@ def _problems(call: Call, resources: Resources) -> Iterator[tuple[str, str, str]
         problem = _named_problem(kind, name, namespace, resources)
         if problem is not None:
             yield (name, *problem)
+        else:
+            yield from _containers(words, kind, name, namespace, resources)
     yield from _selected(words, namespace, resources)
 
 
@@ -123,6 +130,32 @@ def _named_problem(
         f"{resources.source} has no {kind} `{name}`{where}",
         _close(name, {one.name for one in resources.of(kind)}),
     )
+
+
+def _containers(
+    words: Invocation, kind: str, name: str, namespace: str | None, resources: Resources
+) -> Iterator[tuple[str, str, str]]:
+    """A container that the object, which is there, does not have."""
+    asked = list(words.flags.get("container", ()))
+    if words.verb == "set image":
+        asked = [one.partition("=")[0] for one in words.arguments if "=" in one]
+    owner = name.rpartition("-")[0]
+    has = {
+        container
+        for one in (
+            *resources.of(kind, namespace),
+            *(resources.of("StatefulSet", namespace) if kind == "Pod" else ()),
+        )
+        if one.name in (name, owner if one.kind == "StatefulSet" else name)
+        for container in one.containers
+    }
+    for container in asked:
+        if has and container not in has | _INJECTED and OPEN not in container:
+            yield (
+                container,
+                f"{kind} `{name}` has no container `{container}`",
+                _close(container, has),
+            )
 
 
 def _selected(
