@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from rundrill.claims import AlertClaim, Threshold
-from rundrill.runbook.markdown import MAX_TEXT
+from rundrill.runbook.markdown import MAX_TEXT, ItemList
 from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.quantities import comparisons
-from rundrill.runbook.statements import Statement
+from rundrill.runbook.statements import Statement, label_of
 from rundrill.runbook.subjects import metric_of, subject_of, words_about
 from rundrill.runbook.wordset import word_set
 
 RULE_NAME = re.compile(r"\W*([A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+|[A-Z]{2,}[a-z][A-Za-z0-9]+)\b")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_ABOUT_ONE: Final = word_set(
+    "severity condition threshold meaning action runbook impact description priority window expr"
+    " query channel team owner summary trigger response fix cause causes note"
+)
+"""Labels of the lines that describe an alert named above them."""
 _TROUBLE: Final = word_set(
     "high low down slow failed failing failures error errors missing lag full exceeded saturated"
     " late"
@@ -51,11 +56,13 @@ class Named:
     end: int
 
     def claim(self, statement: Statement, threshold: Threshold | None, *, name: str) -> AlertClaim:
-        subject = self.subject
-        if threshold is not None and RULE_NAME.match(subject) is None:
-            subject = threshold.subject
+        subject = self.subject or (threshold.subject if threshold is not None else "")
         return AlertClaim(
-            id=name, line=self.line, text=statement.text, subject=subject, threshold=threshold
+            id=name,
+            line=self.line,
+            text=statement.text,
+            subject=subject or statement.text,
+            threshold=threshold,
         )
 
 
@@ -95,8 +102,10 @@ def _named(text: str, statement: Statement) -> Named:
     if rule is not None:
         return Named(rule[1], _HUMP.sub(" ", rule[1]), statement.line, 0, end)
     found = next(iter(comparisons(text[:MAX_TEXT])), None)
+    if found is None and statement.form == "item":
+        text = statement.label[0] or text
     before, after = (text, "") if found is None else (text[: found.start], text[found.end :])
-    subject = words_about(before, after) or text
+    subject = words_about(before) or ("" if found else text)
     key = metric_of(subject) if found is None else subject_of(before, after)
     return Named(subject, key, statement.line, 0, end)
 
@@ -113,8 +122,16 @@ def _name(statement: Statement) -> str:
         return statement.section.title
     if statement.form == "heading":
         parent = statement.section.parent
+        title = statement.section.title
         under = parent is not None and parent.meaning is Meaning.ALERTS
-        return statement.section.title if under and RULE_NAME.match(statement.section.title) else ""
+        rule = RULE_NAME.match(title) or re.fullmatch(r"[a-z]\w*(?:[_-]\w+)+", title)
+        described = under and any(
+            set(words_of(label_of(item.text)[0])[:1]) & _ABOUT_ONE
+            for block in statement.section.blocks
+            if isinstance(block, ItemList)
+            for item in block.items
+        )
+        return title if described or (under and rule is not None) else ""
     label = _LABEL.match(statement.text)
     if label is not None and (rule := RULE_NAME.match(statement.text[label.end() :])):
         return rule[1]
@@ -125,5 +142,7 @@ def _name(statement: Statement) -> str:
         ends = rule is not None and re.match(r"\W*(?:$|:)", statement.text[rule.end() :])
         return rule[1] if rule is not None and ends else ""
     # Numbered items are steps unless they state a number themselves.
+    if set(words_of(statement.label[0])[:1]) & _ABOUT_ONE:
+        return ""
     numbered = statement.ordered and not comparisons(statement.text[:MAX_TEXT])
     return "" if numbered or len(words_of(statement.text)) > 40 else statement.text

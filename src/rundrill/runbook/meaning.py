@@ -47,6 +47,10 @@ def _phrases(text: str) -> tuple[str, ...]:
 
 _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (
+        Meaning.ESCALATION,
+        _phrases("you are stuck|no progress|when stuck|out of ideas|getting nowhere|beyond you"),
+    ),
+    (
         Meaning.POST_INCIDENT,
         _phrases(
             "post incident|postmortem|postmortems|post mortem|after incident|after the incident"
@@ -119,7 +123,7 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "communication|communications|communicating|stakeholder|stakeholders|declaration"
             "|declaring|notification|notifications|notification protocol|status page|status updates"
-            "|telling others|announcements|announcement|templates|template|message|messages|comms"
+            "|telling others|announcements|announcement|templates|template|comms"
             "|notify|informing|telling|texts|wording|gets told|we tell|to tell|is told|be told"
             "|tell whom|keeping people informed|updates"
         ),

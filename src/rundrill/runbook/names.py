@@ -28,6 +28,8 @@ _JOINTS = re.compile(r"\s?(?:,|;|\+|&|\band\b|\bor\b|/(?=\s?[A-Z]))\s?")
 def recipient(text: str) -> str:
     """Whom a text tells to turn to, its times and verbs left out; "" when it names nobody."""
     text = without_terms(text)
+    if re.match(r"\W*if\b", text, re.IGNORECASE):
+        return ""
     found = _LEADING.match(text)
     text = text[found.end() if found else 0 :]
     return _TRAILING.sub("", _END.split(text, maxsplit=1)[0]).strip(" *_`")

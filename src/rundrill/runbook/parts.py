@@ -49,7 +49,9 @@ _PLAIN: Final = (
         " maximum minimum current number range bound upper lower"
     )
 )
-_HIGH_IS_GOOD: Final = word_set("success availability uptime hit free available remaining headroom")
+_HIGH_IS_GOOD: Final = word_set(
+    "success availability uptime hit free available remaining headroom left"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _implied_of(statement: Statement) -> Comparator | None:
     if statement.section.meaning is Meaning.STEADY_STATE:
         return ">=" if set(words_of(label)) & _HIGH_IS_GOOD else "~"
     if statement.section.meaning is Meaning.ALERTS and statement.form == "item":
-        return "<" if set(words_of(label)) & _HIGH_IS_GOOD else ">"
+        return "<" if set(words_of(statement.text)) & _HIGH_IS_GOOD else ">"
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rundrill.claims import Contact, Escalation, Stakeholder
+from rundrill.runbook.durations import DURATION
 from rundrill.runbook.levels import levels_in
 from rundrill.runbook.meaning import PEOPLE, Meaning, words_of
 from rundrill.runbook.names import in_brackets, people, recipient
@@ -17,6 +18,9 @@ _TOLD: Final = word_set(
     "stakeholder stakeholders notify notified audience recipients inform informed informs cc who"
     " whom"
     " tell told tells knows hear hears"
+)
+_REACHED = re.compile(
+    r"(?:^|[.;]\s)(?:The\s)?([A-Z][\w '-]{1,40}?)\s(?:is|are)\s(?:at\s)?(\+?\d[\d ()/-]{4,})"
 )
 _SEVERAL = re.compile(r"(?:^|[.;]\s)([A-Z][\w '/-]{1,40}):\s([^.;]+)")
 _WHO: Final = word_set("who whom to escalate escalation contact role person team name owner step")
@@ -36,6 +40,19 @@ _NEXT = re.compile(
 _PAGES = re.compile(r"\W*(?:page|call|phone|wake|notify|contact)s?\s", re.IGNORECASE)
 _TIER = re.compile(r"\W*(?:level|tier|step|stage|l)\s?\d\s?[:.)\u2013-]*\s*", re.IGNORECASE)
 _SENTENCES = re.compile(r"[^.;!?]+(?:[.;!?](?!\s)[^.;!?]+)*")
+_AFTER = re.compile(
+    rf"\bafter\s(?:about\s)?{DURATION}[^.;:,]{{0,40}}?"
+    r"(?:[:,]\s|\s(?=(?:call|page|wake|phone|inform|tell|notify|ring)\b))"
+    r"(?:(?:call|page|wake|phone|inform|tell|notify|ring|the|your|our|a)\s)*"
+    r"(?=(?:[\w-]+\s){0,3}(?:manager|lead|leader|director|head|vp|cto|ceo|cio|president|principal"
+    r"|engineer|on-call|expert|architect|supervisor)\b)",
+    re.IGNORECASE,
+)
+_HEARERS: Final = word_set(
+    "desk team support customers customer users manager lead legal marketing sales partners board"
+    " management owner owners director head officer finance accounting security staff clients press"
+    " executives regulator vendor tenants product everybody"
+)
 _TO_TELL = re.compile(
     r"\b(?:report(?:ed)?\sto|write\sto|(?:is|are|be)\sto\shear|hear\sfrom|inform|notify|tell)\s(?:the\s)?"
     r"(?P<name>[A-Za-z][\w' -]{2,40}?)(?=\s(?:within|no\slater|by|at|immediately|that|if|when"
@@ -64,7 +81,7 @@ def read_stakeholders(
     if statement.section.meaning is Meaning.COMMUNICATION and own is None:
         yield from _told(statement, label, rest)
         return
-    if own is not None and level is not None and _is_told(statement):
+    if own is not None and level is not None and _is_told(statement, text[own.end :]):
         rest = text[own.end :]
         _, colon, after = rest.partition(":")
         names = in_brackets(rest) or (after if colon else rest)
@@ -83,20 +100,23 @@ def _told(statement: Statement, label: str, rest: str) -> Iterator[tuple[int, St
     """ "Service desk: within 15 minutes", "Search: Sev 1, within 15 minutes", "tell Security"."""
     heard = set(words_of(statement.section.title)) & {"who", "whom", "stakeholders", "told", "tell"}
     named = levels_in(rest)
+    if not label.lower().startswith(("notify", "inform", "tell")):
+        heard |= set(words_of(label)) & _HEARERS
     if label and statement.form == "item" and heard and (named or first_term(rest)):
         for name in people(label):
             for one in named or (None,):
                 yield statement.line, Stakeholder(severity=one, name=name)
         return
-    if statement.form == "paragraph":
-        for found in _TO_TELL.finditer(statement.text):
-            name = (found["name"] or found["told"]).strip()
-            if name and len(name.split()) <= 4:
-                at = found.start("name") if found["name"] else found.start("told")
-                yield statement.line_at(at), Stakeholder(severity=None, name=name)
+    for found in _TO_TELL.finditer(statement.text):
+        name = (found["name"] or found["told"]).strip()
+        if name and len(name.split()) <= 4:
+            at = found.start("name") if found["name"] else found.start("told")
+            yield statement.line_at(at), Stakeholder(severity=None, name=name)
 
 
-def _is_told(statement: Statement) -> bool:
+def _is_told(statement: Statement, rest: str) -> bool:
+    if re.match(r"\W*(?:notify|inform|tell)\b", rest, re.IGNORECASE):
+        return True
     around = [statement.lead, statement.section.title]
     if statement.above is not None:
         around.append(statement.above.text)
@@ -123,7 +143,9 @@ def read_escalations(
             if to:
                 yield statement.line, Escalation(severity=level, to=to, term=first_term(part))
         return
-    if not section and not (_ESCALATES.search(statement.text) or _NEXT.search(statement.text)):
+    if not section and not any(
+        pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER)
+    ):
         return
     for sentence in _SENTENCES.finditer(statement.text):
         yield from _of_sentence(statement, sentence, mine, level=level)
@@ -134,7 +156,12 @@ def _of_sentence(
 ) -> Iterator[tuple[int, Escalation]]:
     section = statement.section.meaning is Meaning.ESCALATION
     # Of "Escalation: if it lasts, escalate to the lead" the last one says to whom.
-    found = None
+    found = _AFTER.search(sentence[0])
+    if found is not None:
+        to = recipient(sentence[0][found.end() :])
+        term = first_term(found[0])
+        yield statement.line_at(sentence.start()), Escalation(severity=level, to=to, term=term)
+        return
     for found in _ESCALATES.finditer(sentence[0]):  # noqa: B007 - the last one is wanted
         pass
     if found is None and section:
@@ -171,7 +198,8 @@ def _of_row(
     if named is not None and not section:
         if named.plain and named.level is None:
             to = recipient(named.plain.replace(", ", " and ")).replace(" and ", ", ")
-            if to.lower() not in ("none", "n/a", "nobody", "no", ""):
+            term = first_term(named.plain)
+            if to.lower() not in ("none", "n/a", "nobody", "no", "") or (term and not to):
                 yield (
                     named.text.line,
                     Escalation(severity=level, to=to, term=first_term(named.plain)),
@@ -200,6 +228,8 @@ def read_contacts(statement: Statement) -> Iterator[tuple[int, Contact]]:
             dotted = re.match(r"(.{2,60}?)\s?\.{3,}\s*(.+)", line.plain)
             if dotted is not None:
                 yield line.line, Contact(name=dotted[1], reach=dotted[2])
+        for reached in _REACHED.finditer(statement.text):
+            yield statement.line_at(reached.start(1)), Contact(name=reached[1], reach=reached[2])
         several = list(_SEVERAL.finditer(statement.text))
         if len(several) > 1:
             for one in several:

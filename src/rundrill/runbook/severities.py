@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rundrill.claims import Severity, Threshold
-from rundrill.runbook.levels import Level, twins_of
+from rundrill.runbook.levels import Level, match_level, twins_of
 from rundrill.runbook.meaning import PEOPLE, Meaning
 from rundrill.runbook.outline import Section
 from rundrill.runbook.statements import Statement
@@ -155,6 +155,9 @@ def _mentions(statement: Statement, level: Level) -> bool:
 def level_name(level: Level, statement: Statement) -> str:
     """The name beside the level's id; of a row, that of its own column."""
     for cell in statement.cells[1:]:
+        named = match_level(cell.plain)
+        if not level.name and named is not None and not named.numbered and len(cell.plain) < 20:
+            return named.name
         if cell.words & _NAME_COLUMNS and cell.plain and len(cell.plain) < 40:
             return cell.plain
     return level.name or level.id

@@ -15,7 +15,7 @@ from rundrill.runbook.wordset import word_set
 _STATE = re.compile(
     r"\s(?:connectivity|availability|status|health|reachability|reachable|available|latency|access"
     r"|is|are|accepts?|answers?|responds?|can|must|has|up|down|for|which|that|written|used|via|behind"
-    r"|through|provides?|runs?|holds?|stores?|with|since|of|connections?)\b.*|[:(,;|].*|\s[\u2013\u2014-]\s.*|\s->.*",
+    r"|through|provides|runs|holds|stores|with|since|of|connections?)\b.*|[:(,;|].*|\s[\u2013\u2014-]\s.*|\s->.*",
     re.IGNORECASE,
 )
 _ARTICLE = re.compile(r"(?:the|a|an|our|both|all|external|check|verify|is|are)\s", re.IGNORECASE)

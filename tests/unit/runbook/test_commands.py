@@ -63,6 +63,10 @@ def test_quotes_and_heredocs_go_on_over_lines() -> None:
     ]
 
 
+def test_an_apostrophe_in_a_comment_opens_nothing() -> None:
+    assert found(block("sh", "ls # it's here\npwd\n")) == [(2, "ls"), (3, "pwd")]
+
+
 def test_a_second_apostrophe_is_not_looked_for_again() -> None:
     lines = ["echo don't", "echo won't", "echo can't"]
     assert [one.text for one in read_shell(lines[:1] + lines[2:], first_line=1)] == [
@@ -153,6 +157,7 @@ def test_the_line_of_a_code_span_is_its_own() -> None:
         ("kubectl get -o go-template='{{range .items}}{{.a}}{{end}}'", ()),
         ("awk '{print $NF}' \\$HOME", ()),
         ('echo "$HOME"', ("$HOME",)),
+        ("echo a\\n $A", ("$A",)),
         ("a <b >c $1 $(d)", ()),
     ],
 )

@@ -224,6 +224,20 @@ def test_what_stands_within_a_level_defines_none() -> None:
     assert [one.id for _, one in runbook.having(Severity)] == ["P1", "P3"]
 
 
+def test_a_column_may_hold_the_name_of_a_level() -> None:
+    runbook = under(
+        "Severity",
+        "| Level | What |\n|---|---|\n| P1 | Critical |\n| P2 | bad |",
+        "",
+        "| Level | Name |\n|---|---|\n| P3 | Nuisance |",
+    )
+    assert [(one.id, one.name) for _, one in runbook.having(Severity)] == [
+        ("P1", "Critical"),
+        ("P2", "P2"),
+        ("P3", "Nuisance"),
+    ]
+
+
 def test_a_level_is_defined_once() -> None:
     text = f"# Shop\n\n{SEVERITIES}## Notes\n\n| Severity | Team |\n|---|---|\n| P1 | a |\n"
     levels = [claim.line for claim, _ in parse(text, "shop.md").having(Severity)]
@@ -311,6 +325,16 @@ def test_what_is_due(heading: str, line: str, expected: list[object]) -> None:
         ("Escalation", "- After 20 min: the head of Shop", [("head of Shop", 1200.0)]),
         ("Escalation", "- Duty manager", [("Duty manager", None)]),
         (
+            "If you are stuck",
+            "After 20 minutes call the mobile lead. After 45 minutes, the head of engineering.",
+            [("mobile lead", 1200.0), ("head of engineering", 2700.0)],
+        ),
+        (
+            "Severity",
+            "| Level | Escalation |\n|---|---|\n| P1 | If unsolved after 1 h |",
+            [("", 3600.0)],
+        ),
+        (
             "Escalation",
             "| After | Whom |\n|---|---|\n| 20 min | Lead |\n| 30 min | |",
             [("Lead", 1200.0)],
@@ -360,6 +384,9 @@ def test_whom_to_turn_to(heading: str, line: str, expected: list[object]) -> Non
             [("P1", "Search"), ("P2", "Search")],
         ),
         ("Who gets told", "- Everybody else", []),
+        ("Communication", "- Support desk: within 10 minutes", [(None, "Support desk")]),
+        ("Communication", "- P1: notify legal within 1 hour", [("P1", "legal")]),
+        ("Communication", "- Inform the product owner within 2 hours", [(None, "product owner")]),
         ("Telling others", "The people who have been here before us are to be told.", []),
         (
             "Telling others",
@@ -390,6 +417,8 @@ def test_a_level_says_whom_to_notify() -> None:
         ("- Networks (HAProxy): #net-help", [("Networks", "#net-help")]),
         ("- Ada at +00 555 0100", [("Ada", "Ada at +00 555 0100")]),
         ("- somebody", []),
+        ("The desk is at 555 0199, the others are away.", [("The desk", "555 0199")]),
+        ("Mobile on-call is +00 555 0199.", [("Mobile on-call", "+00 555 0199")]),
         ("On call ...... 4455\nHotline .... 4456", [("On call", "4455"), ("Hotline", "4456")]),
         ("Manager: 6100. Desk: 6120.", [("Manager", "6100"), ("Desk", "6120")]),
         ("| Who | Phone |\n|---|---|\n| Ada | 1 |\n| | 2 |", [("Ada", "1")]),
@@ -484,6 +513,16 @@ def test_review_dates(line: str, expected: list[object]) -> None:
         ("Alerts", "`DiskFull`\n: The disk is full.", ["DiskFull"]),
         ("Alerts", "DiskFull is a name in a sentence.", []),
         ("Alerts", "1. Look at it", []),
+        ("Alerts", "### `disk_full`", ["disk_full"]),
+        (
+            "Alerts",
+            "### High error rate\n- **Condition:** > 2 %\n- Severity: P2",
+            ["error rate"],
+        ),
+        ("Alerts", "### About them\n| a |\n|---|\n| b |", ["b"]),
+        ("Alerts", "- Queue too long (more than 10 000 waiting)", ["queue too long"]),
+        ("Alerts", "- Certificate about to expire: 14 days left", ["certificate about expire"]),
+        ("Alerts", "- fewer than 3 brokers", ["brokers"]),
         ("Notes", "### KubePodCrashLooping", ["KubePodCrashLooping"]),
         ("Notes", "### PagerDuty", []),
         ("Notes", "**Alert:** DiskFull", ["DiskFull"]),
