@@ -6,7 +6,7 @@ from typing import Final
 
 from rundrill.claims import Contact, Escalation, Stakeholder
 from rundrill.runbook.durations import DURATION
-from rundrill.runbook.levels import levels_in
+from rundrill.runbook.levels import levels_in, match_level
 from rundrill.runbook.meaning import PEOPLE, Meaning, words_of
 from rundrill.runbook.names import in_brackets, people, recipient
 from rundrill.runbook.promises import Promise
@@ -22,6 +22,7 @@ _TOLD: Final = word_set(
 _REACHED = re.compile(
     r"(?:^|[.;]\s)(?:The\s)?([A-Z][\w '-]{1,40}?)\s(?:is|are)\s(?:at\s)?(\+?\d[\d ()/-]{4,})"
 )
+_ESCALATING: Final = frozenset({"escalation", "escalate", "escalates"})
 _SEVERAL = re.compile(r"(?:^|[.;]\s)([A-Z][\w '/-]{1,40}):\s([^.;]+)")
 _WHO: Final = word_set("who whom to escalate escalation contact role person team name owner step")
 _WHEN: Final = word_set("after when time delay at within if")
@@ -48,6 +49,7 @@ _AFTER = re.compile(
     r"|engineer|on-call|expert|architect|supervisor)\b)",
     re.IGNORECASE,
 )
+_NO: Final = frozenset({"", "no", "none", "n/a", "never"})
 _HEARERS: Final = word_set(
     "desk team support customers customer users manager lead legal marketing sales partners board"
     " management owner owners director head officer finance accounting security staff clients press"
@@ -68,11 +70,8 @@ def read_stakeholders(
     statement: Statement, *, level: str | None
 ) -> Iterator[tuple[int, Stakeholder]]:
     """Who is told of an incident, with the line."""
-    for cell in statement.cells:
-        told = cell.words & _TOLD and not cell.words & {"when", "how"}
-        if told and level is not None and cell.level is None:
-            for name in people(cell.plain):
-                yield cell.text.line, Stakeholder(severity=level, name=name)
+    if statement.cells:
+        yield from _told_of_row(statement, level=level)
     if statement.cells or statement.form == "heading":
         return
     text = statement.text
@@ -90,6 +89,33 @@ def read_stakeholders(
     elif level is not None and set(words_of(label)[:2]) & _TOLD and own is None:
         for name in people(in_brackets(rest) or rest):
             yield _line_of(statement, name), Stakeholder(severity=level, name=name)
+
+
+def _told_of_row(statement: Statement, *, level: str | None) -> Iterator[tuple[int, Stakeholder]]:
+    """A row names people and levels, or has a column for each level: "Support | at once | 1 h"."""
+    columns = [(found.id, cell) for cell in statement.cells if (found := match_level(cell.head))]
+    if columns:
+        levels = [
+            one for one, cell in columns if cell.plain.strip(" -\u2013\u2014").lower() not in _NO
+        ]
+        named = list(statement.cells[:1])
+    else:
+        other = (cell for cell in statement.cells if cell.level is not None)
+        levels = next((levels_in(cell.plain) for cell in other), [])
+        named = [
+            cell
+            for cell in statement.cells
+            if cell.words & _TOLD and not cell.words & {"when", "how"} and cell.level is None
+        ]
+        if not levels and level is not None:
+            levels = [level]
+    known: list[str | None] = [*levels]
+    if not known and not columns and statement.section.meaning is Meaning.COMMUNICATION:
+        known = [None]
+    for cell in named:
+        for name in people(cell.plain):
+            for one in known:
+                yield cell.text.line, Stakeholder(severity=one, name=name)
 
 
 def _line_of(statement: Statement, name: str) -> int:
@@ -192,20 +218,8 @@ def _of_sentence(
 def _of_row(
     statement: Statement, *, section: bool, level: str | None
 ) -> Iterator[tuple[int, Escalation]]:
-    named = next(
-        (c for c in statement.cells if c.words & {"escalation", "escalate", "escalates"}), None
-    )
-    if named is not None and not section:
-        if named.plain and named.level is None:
-            to = recipient(named.plain.replace(", ", " and ")).replace(" and ", ", ")
-            term = first_term(named.plain)
-            if to.lower() not in ("none", "n/a", "nobody", "no", "") or (term and not to):
-                yield (
-                    named.text.line,
-                    Escalation(severity=level, to=to, term=first_term(named.plain)),
-                )
-        return
     if not section:
+        yield from _of_columns(statement, level=level)
         return
     who = _column(statement, _WHO) or next(
         (c for c in statement.cells if not first_term(c.plain)), None
@@ -214,6 +228,16 @@ def _of_row(
     if who is not None and who.plain:
         term = first_term(when.plain) if when is not None else None
         yield who.text.line, Escalation(severity=level, to=recipient(who.plain), term=term)
+
+
+def _of_columns(statement: Statement, *, level: str | None) -> Iterator[tuple[int, Escalation]]:
+    """A row of another table: whom, and after how long, may stand in one column or in two."""
+    named = [cell for cell in statement.cells if cell.words & _ESCALATING and cell.level is None]
+    told = [recipient(cell.plain.replace(", ", " and ")).replace(" and ", ", ") for cell in named]
+    to = next((name for name in told if name), "")
+    term = next((term for cell in named if (term := first_term(cell.plain)) is not None), None)
+    if to.lower() not in ("", "none", "n/a", "nobody", "no") or (term is not None and not to):
+        yield named[0].text.line, Escalation(severity=level, to=to, term=term)
 
 
 def _column(statement: Statement, words: frozenset[str]) -> Cell | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from rundrill.runbook.levels import levels_in
+from rundrill.runbook.levels import levels_in, match_level
 from rundrill.runbook.meaning import PEOPLE, Meaning, is_imperative
 from rundrill.runbook.statements import Cell, Statement
 from rundrill.runbook.terms import Stated, terms_in
@@ -119,6 +119,8 @@ def _of_cell(statement: Statement, cell: Cell, *, level: str | None) -> Iterator
         and statement.section.meaning not in PEOPLE | {Meaning.POST_INCIDENT}
     ):
         named = None
+    if match_level(cell.head) is not None and statement.section.meaning in PEOPLE:
+        named = "deadline"
     # A number that is compared is no time to respond, unless the column says so.
     if named is None and re.search(r"[<>\u2264\u2265]", plain):
         return

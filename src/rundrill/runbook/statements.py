@@ -18,6 +18,8 @@ from rundrill.runbook.text import Span, Text
 
 _HIDDEN = "\ufffc"
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
+_PEOPLE = frozenset({"who", "whom", "audience", "stakeholder", "stakeholders", "team", "role"})
+"""A table that begins with a column of people has its levels above the times to tell them."""
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
 _LABEL = re.compile(
     r"\W{0,8}([^\W_][\w./&'()+#@-]*(?:\s[(\w][\w./&'()+#@-]*){0,6}?)\s?\*{0,2}:\*{0,2}(?:\s+|$)"
@@ -238,7 +240,8 @@ class _Reader:
 def _upright(block: Table) -> tuple[tuple[Text, ...], tuple[tuple[Text, ...], ...]]:
     """The table with its severity levels in rows, however it was written."""
     levels = [match_level(head.plain) for head in block.header[1:]]
-    if len(levels) < 2 or not all(one is not None and one.numbered for one in levels):
+    people = _PEOPLE.intersection(words_of(block.header[0].plain))
+    if people or len(levels) < 2 or not all(one is not None and one.numbered for one in levels):
         return block.header, block.rows
     corner = Text(block.line, (Span(block.line, "severity"),))
     header = (corner, *(row[0] for row in block.rows))
