@@ -8,8 +8,10 @@ _ANGLE: Final = r"<[A-Za-z][\w.-]*(?:[ /][\w./-]+){0,5}>"
 _BRACES: Final = r"\{\{[ ]?[A-Za-z_][\w-]*[ ]?\}\}"
 _YOURS: Final = r"(?<![\w$/-])(?:YOUR|MY|CHANGE|REPLACE|INSERT)_[A-Z0-9_]*[A-Z0-9](?!\w)"
 _SQUARE: Final = (
-    r"(?<![\w\]}.*$@\[-])\[[A-Za-z][A-Za-z0-9_]*(?:[ _-][A-Za-z0-9_]+){0,5}\](?![\w(\[*?-])"
+    r"(?<![\w\]}.*$@\[-])\[(?:(?:id|ip|ns|db)|[A-Za-z][A-Za-z0-9_]{2,}"
+    r"(?:[ _-][A-Za-z0-9_]+){0,5})\](?![\w(\[*?-])"
 )
+"""A name of two letters may be a class of characters, unless it is a usual one."""
 _IN_COMMAND = re.compile(
     rf"{_ANGLE}|\$\{{[A-Za-z_]\w*\}}|\$[A-Za-z_]\w*|{_BRACES}|{_YOURS}|{_SQUARE}"
     r"|(?<![\w$%@{\"'.,])\{[a-z][a-z0-9_-]*\}"
