@@ -2,7 +2,17 @@
 
 import signal
 
+import pytest
+
 # A shell starts what it runs in the background with Ctrl-C ignored, and `nohup` with SIGHUP; both
 # are inherited: then no test could interrupt anything.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden files of the tests that run; those of a cluster from the one in use",
+    )

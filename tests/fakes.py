@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from rundrill.claims import Command
 from rundrill.model import (
     BlastRadius,
-    Command,
     LoadProfile,
     Plan,
     PlannedStep,

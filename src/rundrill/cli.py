@@ -2,14 +2,24 @@
 
 import argparse
 import math
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rundrill import events, experiment, game_day, report, verdict
+from rundrill import (
+    coverage_command,
+    events,
+    experiment,
+    game_day,
+    init_command,
+    lint_command,
+    report,
+    show_command,
+    verdict,
+)
+from rundrill.base import out
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
@@ -38,6 +48,10 @@ examples:
   rundrill run --with-control experiments/crash-loop.yaml    would it have healed by itself?
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
+  rundrill show runbooks/payment-service/runbook.md    what does it state, line by line?
+  rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
+  rundrill coverage runs --html coverage.html     which of its claims are proven?
+  rundrill init --runbook my.md --manifests deploy    begin the drills of your own service
 """
 
 
@@ -55,6 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "down": lambda: _down(options, clock),
         "recover": lambda: _recover(options, clock),
         "report": lambda: _report(options),
+        "show": lambda: show_command.run(options),
+        "lint": lambda: lint_command.run(options),
+        "coverage": lambda: coverage_command.run(options),
+        "init": lambda: init_command.run(options),
     }
     try:
         return commands[options.command]()
@@ -325,6 +343,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     rebuild = commands.add_parser("report", help="build the reports of a run from its events")
     rebuild.add_argument("run", type=Path, help="a folder of runs/")
+    show_command.add_parser(commands)
+    lint_command.add_parser(commands)
+    coverage_command.add_parser(commands)
+    init_command.add_parser(commands)
     return parser
 
 
@@ -343,12 +365,7 @@ def _seconds(text: str) -> float:
 
 
 def _say(text: str) -> None:
-    """A reader that has gone away (`| head`) stops the telling, not the drill."""
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    out.write(f"{text}\n")
 
 
 def _interrupt(number: int, _frame: object) -> None:

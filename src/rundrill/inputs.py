@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rundrill.base.clock import MonotonicClock
+from rundrill.claims import Runbook
 from rundrill.detection import Detector, RuleSet, interval_s, load_rules
 from rundrill.errors import BindingError, ExperimentError, RulesError
 from rundrill.faults import FAULTS
-from rundrill.model import Bindings, Plan, Runbook
+from rundrill.model import Bindings, Plan
 from rundrill.plan import (
     ExperimentFile,
     ServiceFile,

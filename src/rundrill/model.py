@@ -1,4 +1,6 @@
-"""The frozen values that cross the boundaries: Runbook, Plan, Verdict and their parts.
+"""The frozen values that cross the boundaries: Bindings, Plan, Verdict and their parts.
+
+What the runbook itself states is in `rundrill.claims`.
 
 No behaviour beyond what a value knows about itself. Durations are seconds as the runbook states
 them; only `Plan` holds compressed ones, and says so.
@@ -9,100 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-# ---------------------------------------------------------------- the runbook
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One command of the runbook, literally: nothing is filled in here."""
-
-    line: int
-    text: str
-    placeholders: tuple[str, ...] = ()
-    bound: bool = False
-    """Not the runbook's: an author bound it to a manual step; `line` is the step's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One ordered step; *manual* when it holds no command."""
-
-    number: int
-    line: int
-    text: str
-    commands: tuple[Command, ...] = ()
-    duration_s: float | None = None
-    """A stated time, such as "Monitor for 15 minutes"."""
-
-    @property
-    def kind(self) -> Literal["command", "manual"]:
-        return "command" if self.commands else "manual"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Procedure:
-    """The ordered steps under one failure mode or standard recovery."""
-
-    id: str
-    title: str
-    section: str
-    line: int
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
-    """A number the runbook states: `subject comparator value unit [in window]`.
-
-    `subject` is normalised ("error rate"), `value` is in the base unit of `unit`
-    ("ratio" for percentages, "s" for durations, "req/min", "count").
-    """
-
-    line: int
-    section: str
-    text: str
-    subject: str
-    comparator: Literal["<", "<=", ">", ">=", "~", "=="]
-    value: float
-    unit: Literal["ratio", "s", "req/min", "count"]
-    window_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertClaim:
-    """An alert the runbook names as critical, with its number where it states one."""
-
-    id: str
-    line: int
-    text: str
-    threshold: Threshold | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Severity:
-    """A severity level. `response_time_s` is None where the runbook states none."""
-
-    id: str
-    name: str
-    line: int
-    conditions: tuple[str, ...]
-    thresholds: tuple[Threshold, ...]
-    response_time_s: float | None
-    response_line: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runbook:
-    """What was read from one Markdown document."""
-
-    path: str
-    sha256: str
-    title: str
-    severities: tuple[Severity, ...]
-    procedures: tuple[Procedure, ...]
-    steady_state: tuple[Threshold, ...]
-    alerts: tuple[AlertClaim, ...]
-
+from rundrill.claims import Command
 
 # ---------------------------------------------------------------- the bindings
 
@@ -124,6 +33,15 @@ class Edit:
     remove: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a binding stands; a file that extends another holds only its own."""
+
+    path: str
+    line: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bindings:
     """What a drill's author adds where the runbook is silent.
@@ -140,6 +58,8 @@ class Bindings:
     placeholders: Mapping[str, str | PodQuery] = field(default_factory=dict)
     steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     edits: Mapping[str, Edit] = field(default_factory=dict)
+    places: Mapping[tuple[str, str], Place] = field(default_factory=dict, compare=False)
+    """Of each binding, by its part of the file and its name: `("alerts", "success-rate")`."""
 
 
 # ---------------------------------------------------------------- the plan
@@ -274,6 +194,8 @@ class Plan:
     windows: Windows
     alert_lines: Mapping[str, int] = field(default_factory=dict)
     """Rule name to the runbook's line that promises the alert."""
+    alert_claims: Mapping[str, str] = field(default_factory=dict)
+    """Rule name to the id of that alert claim, which outlives the line; empty in older runs."""
     severity_conditions: tuple[SeverityCondition, ...] = ()
     """Most severe first."""
     arm: Arm = "drill"

@@ -32,11 +32,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kubeconfig",
         help="run against this cluster; `realkube` starts the real one of $REALKUBE (root, Debian)",
     )
-    parser.addoption(
-        "--update-golden",
-        action="store_true",
-        help="write the golden files from the cluster in use",
-    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,9 +44,12 @@ class Node:
     def line(self) -> int:
         return int(self._node.start_mark.line) + 1
 
+    @property
+    def column(self) -> int:
+        return int(self._node.start_mark.column) + 1
+
     def fail(self, problem: str, fix: str | None = None) -> RundrillError:
-        column = int(self._node.start_mark.column) + 1
-        return self._error(problem, path=self.path, line=self.line, column=column, fix=fix)
+        return self._error(problem, path=self.path, line=self.line, column=self.column, fix=fix)
 
     @property
     def text(self) -> str:
@@ -91,6 +94,12 @@ class Node:
                 )
             seen.add(name)
             yield name, Node(value, self.path, self._error)
+
+    def keys(self) -> dict[str, "Node"]:
+        """The names of a mapping's entries, each as a node with its place."""
+        if not isinstance(self._node, yaml.MappingNode):
+            raise self.fail("expected a mapping")
+        return {str(key.value): Node(key, self.path, self._error) for key, _ in self._node.value}
 
     def elements(self) -> list["Node"]:
         """The elements of a list."""

@@ -5,6 +5,7 @@ from rundrill.detection.detector import AlertChange, Detector, interval_s
 from rundrill.detection.labels import Labels
 from rundrill.detection.rules import AlertRule, RecordingRule, RuleGroup, RuleSet, load_rules
 from rundrill.detection.scrape import ScrapeFailure, ScrapeTarget
+from rundrill.detection.stated import Comparison, Stated, stated
 
 __all__ = [
     "AlertChange",
@@ -12,6 +13,7 @@ __all__ = [
     "AlertSeries",
     "AlertState",
     "AlertStatus",
+    "Comparison",
     "Detector",
     "Labels",
     "RecordingRule",
@@ -19,6 +21,8 @@ __all__ = [
     "RuleSet",
     "ScrapeFailure",
     "ScrapeTarget",
+    "Stated",
     "interval_s",
     "load_rules",
+    "stated",
 ]

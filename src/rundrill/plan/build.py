@@ -4,20 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rundrill.base.document import Node, nearest
+from rundrill.claims import AlertClaim, Command, Procedure, Runbook, Severity, Step
 from rundrill.errors import BindingError, RunbookError
-from rundrill.model import (
-    AlertClaim,
-    Bindings,
-    Command,
-    Plan,
-    PlannedStep,
-    Procedure,
-    Runbook,
-    Severity,
-    SeverityCondition,
-    SteadyStateBound,
-    Step,
-    Windows,
+from rundrill.model import Bindings, Plan, PlannedStep, SeverityCondition, SteadyStateBound, Windows
+from rundrill.plan.bound import (
+    claims_by_rule,
+    require_bound,
+    require_claims,
+    require_steps,
 )
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, ProcedureRef
@@ -51,7 +45,7 @@ def build_plan(
     `compression` None lets the plan choose the factor for `wall_s` seconds of wall time.
     """
     severity = _severity(experiment, runbook)
-    _require_steps_exist(runbook, bindings)
+    require_steps(bindings, runbook)
     steps = tuple(
         planned for ref in experiment.procedures for planned in _steps(ref, runbook, bindings)
     )
@@ -66,10 +60,11 @@ def build_plan(
             "no step of the procedures states how long to monitor after the fix",
             "add the runbook's monitoring step, for instance `rollback-procedure#4`",
         )
-    _require_bound(steps, runbook, bindings)
+    require_bound(steps, runbook, bindings)
     steady_state = _steady_state(runbook, bindings)
+    require_claims(bindings, runbook)
     expected = tuple(_known_alert(node, alert_names) for node in experiment.expected_alerts)
-    claims = _claims_by_rule(runbook, bindings, alert_names)
+    claims = claims_by_rule(runbook, bindings, alert_names)
     detect_s = _detect_budget_s(expected, claims, severity)
     assert severity.response_time_s is not None
     factor, reason = (
@@ -111,12 +106,13 @@ def build_plan(
             command_budget_s=COMMAND_BUDGET_S,
         ),
         alert_lines={rule: claim.line for rule, claim in claims.items()},
+        alert_claims={rule: claim.id for rule, claim in claims.items()},
         severity_conditions=tuple(
             SeverityCondition(
                 severity=level.id,
                 text=threshold.text,
                 line=threshold.line,
-                subject=threshold.subject,
+                subject=threshold.metric,
                 comparator=threshold.comparator,
                 value=threshold.value,
             )
@@ -132,6 +128,14 @@ def find_procedure(runbook: Runbook, ref: ProcedureRef) -> Procedure:
     for procedure in runbook.procedures:
         if procedure.id == ref.id:
             return procedure
+    if not runbook.procedures:
+        raise RunbookError(
+            "the runbook holds no procedure",
+            path=runbook.path,
+            line=1,
+            fix="under a heading, list its steps (`1. Roll back: ...`) or its commands in a"
+            " ```sh block",
+        )
     raise ref.node.fail(
         f"{runbook.path} has no procedure `{ref.id}`",
         nearest(ref.id, [procedure.id for procedure in runbook.procedures]),
@@ -181,38 +185,6 @@ def _planned(procedure: str, step: Step, bindings: Bindings) -> PlannedStep:
     )
 
 
-def _require_steps_exist(runbook: Runbook, bindings: Bindings) -> None:
-    """A binding to a step that is no longer there, or that says itself what to do, is a mistake."""
-    steps = {f"{p.id}#{step.number}": step for p in runbook.procedures for step in p.steps}
-    for name in {**bindings.steps, **bindings.edits}:
-        if name not in steps:
-            raise BindingError(
-                f"{runbook.path} has no step `{name}`",
-                path=bindings.path,
-                fix=nearest(name, steps),
-            )
-    for name in bindings.steps:
-        if steps[name].commands:
-            raise BindingError(
-                f"step `{name}` has commands of its own ({runbook.path}:{steps[name].line})",
-                path=bindings.path,
-                fix="bind commands to manual steps only",
-            )
-
-
-def _require_bound(steps: tuple[PlannedStep, ...], runbook: Runbook, bindings: Bindings) -> None:
-    """A placeholder that nobody fills would only be met in the middle of the drill."""
-    for step in steps:
-        for command in step.commands:
-            for name in command.placeholders:
-                if name not in bindings.placeholders:
-                    raise BindingError(
-                        f"`{name}` is not bound ({runbook.path}:{command.line}: {command.text})",
-                        path=bindings.path,
-                        fix=f"add it under `placeholders`; {nearest(name, bindings.placeholders)}",
-                    )
-
-
 def _severity(experiment: ExperimentFile, runbook: Runbook) -> Severity:
     wanted = experiment.severity.text
     for severity in runbook.severities:
@@ -235,26 +207,6 @@ def _known_alert(node: Node, alert_names: tuple[str, ...]) -> str:
     if node.text not in alert_names:
         raise node.fail(f"the rules have no alert `{node.text}`", nearest(node.text, alert_names))
     return node.text
-
-
-def _claims_by_rule(
-    runbook: Runbook, bindings: Bindings, alert_names: tuple[str, ...]
-) -> Mapping[str, AlertClaim]:
-    claims = {claim.id: claim for claim in runbook.alerts}
-    for claim_id, rule in bindings.alerts.items():
-        if claim_id not in claims:
-            raise BindingError(
-                f"{runbook.path} has no alert claim `{claim_id}`",
-                path=bindings.path,
-                fix=nearest(claim_id, claims),
-            )
-        if rule not in alert_names:
-            raise BindingError(
-                f"the rules have no alert `{rule}`",
-                path=bindings.path,
-                fix=nearest(rule, alert_names),
-            )
-    return {rule: claims[claim_id] for claim_id, rule in bindings.alerts.items()}
 
 
 def _detect_budget_s(
@@ -314,17 +266,17 @@ def _require_inside(namespace: Node, experiment: ExperimentFile) -> None:
 def _steady_state(runbook: Runbook, bindings: Bindings) -> tuple[SteadyStateBound, ...]:
     bounds = []
     for threshold in runbook.steady_state:
-        expr = bindings.metrics.get(threshold.subject)
+        expr = bindings.metrics.get(threshold.metric)
         if expr is None:
             raise BindingError(
-                f"`metrics` has no PromQL for {threshold.subject!r}"
+                f"`metrics` has no PromQL for {threshold.metric!r}"
                 f" ({runbook.path}:{threshold.line}: {threshold.text})",
                 path=bindings.path,
-                fix=f"add it, or {nearest(threshold.subject, bindings.metrics)}",
+                fix=f"add it, or {nearest(threshold.metric, bindings.metrics)}",
             )
         bounds.append(
             SteadyStateBound(
-                subject=threshold.subject,
+                subject=threshold.metric,
                 text=threshold.text,
                 line=threshold.line,
                 expr=expr,

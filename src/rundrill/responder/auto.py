@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from rundrill.base.clock import Clock
+from rundrill.claims import Command
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
-from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
+from rundrill.model import BlastRadius, PlannedStep, PodQuery
 from rundrill.responder import editor, execution, guard
 from rundrill.responder.kubectl import Kubectl
 from rundrill.target.cluster import ClusterError

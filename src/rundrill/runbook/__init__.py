@@ -5,12 +5,11 @@ Pure: text in, values out; no clock, no cluster. Only `load` and `load_bindings`
 
 from rundrill.runbook.bindings import load_bindings, parse_bindings
 from rundrill.runbook.load import load
-from rundrill.runbook.parser import parse, read_commands
+from rundrill.runbook.parser import parse
 
 __all__ = [
     "load",
     "load_bindings",
     "parse",
     "parse_bindings",
-    "read_commands",
 ]

@@ -12,10 +12,11 @@ from typing import Literal
 from rundrill.base import document
 from rundrill.base.document import Node, nearest
 from rundrill.errors import BindingError
-from rundrill.model import Bindings, Edit, PodQuery
+from rundrill.model import Bindings, Edit, Place, PodQuery
 
 PREFERENCES = ("any", "not-ready")
-_STEP = re.compile(r"[a-z0-9-]+#[1-9][0-9]*")
+PARTS = ("metrics", "alerts", "placeholders", "steps", "edits")
+_STEP = re.compile(r"[\w/-]+#[1-9][0-9]*")
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])+)+")
 
 
@@ -38,9 +39,21 @@ def _bindings(root: Node, files: tuple[Path, ...]) -> Bindings:
         placeholders={**below.placeholders, **_placeholders(root)},
         steps={**below.steps, **_steps(root)},
         edits={**below.edits, **_edits(root)},
+        places={**below.places, **_places(root)},
     )
     root.close()
     return bindings
+
+
+def _places(root: Node) -> Mapping[tuple[str, str], Place]:
+    """Where each binding of this file stands."""
+    found = ((part, root.find(part)) for part in PARTS)
+    return {
+        (part, name): Place(str(root.path), key.line, key.column)
+        for part, node in found
+        if node is not None
+        for name, key in node.keys().items()
+    }
 
 
 def _extended(root: Node, files: tuple[Path, ...]) -> Bindings:

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from rundrill.model import Step
+from rundrill.claims import Step
 from rundrill.runbook.kubectl import Invocation, read_invocation
 from rundrill.runbook.wordset import word_set
 

@@ -1,52 +1,86 @@
 """Which code of the document is a command: fences, indented blocks, inline spans."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
-from rundrill.model import Command
+from rundrill.claims import Command
 from rundrill.runbook import placeholders, shell
-from rundrill.runbook.markdown import Block, CodeBlock, ItemList, Span, Table, Text
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.markdown import Block, CodeBlock, Paragraph, Table, walk
+from rundrill.runbook.text import Span, Text
+from rundrill.runbook.wordset import KEPT, word_set
 
 KNOWN_PROGRAMS = word_set(
-    "ansible ansible-playbook argocd aws az bash calicoctl cmctl consul crictl ctr curl dig docker"
-    " docker-compose eksctl etcdctl flux gcloud gh git gsutil helm http istioctl journalctl"
-    " kafka-consumer-groups kafka-topics kill killall krew kubectl kubectx kubens kustomize"
-    " linkerd lsof mongo mongosh mysql mysqladmin mysqldump nc netstat nomad nslookup oc openssl"
-    " pg_dump pg_isready pg_restore ping pkill podman promtool psql rabbitmqctl redis-cli rsync"
-    " scp ss ssh stern sudo systemctl tcpdump telnet terraform traceroute valkey-cli vault velero"
-    " wget amtool calico cilium logcli"
+    "ab ansible ansible-playbook apt apt-get argocd aws awk az bash brew bundle calicoctl cat ceph"
+    " certbot chmod chown chronyc cilium clickhouse-client cmctl consul cp crictl crontab ctr curl"
+    " date df dig dmesg docker docker-compose dpkg du echo egrep eksctl etcdctl faas-cli fdisk find"
+    " flux flyctl free fsck gcloud gh git go gpg grep grpcurl gsutil haproxy head helm heroku host"
+    " hostname htop http iostat ip ipmitool iptables istioctl java jcmd jmap journalctl jq jstack"
+    " k9s kafka-consumer-groups kafka-topics kill killall kinit krew kubeadm kubectl kubectx kubens"
+    " kustomize ldapsearch linkerd ln ls lsblk lsof lvextend lvs make mkdir mongo mongosh mount mtr"
+    " mv mysql mysqladmin mysqldump nc netstat nginx nft nmap node nomad npm npx nslookup oc"
+    " openssl"
+    " packer patronictl pg_basebackup pg_ctl pg_dump pg_isready pg_restore pgbench ping pip pkill"
+    " podman poetry promtool ps psql pulumi python python3 rabbitmqctl rabbitmq-diagnostics rails"
+    " rake rclone rdsadmin redis-cli resize2fs rm rsync ruby s3cmd salt scp sed service smartctl"
+    " snmpwalk socat sqlite3 sqlplus ss ssh stat stern strace su sudo sysctl systemctl tail tar"
+    " tcpdump tee telnet terraform top touch traceroute tracepath umount uptime valkey-cli vault"
+    " velero vi vim vmstat watch wc wget xargs yum zcat zfs zgrep zpool amtool calico logcli"
+    " pagerduty pd nats kcat aerospike asadm cqlsh nodetool spark-submit airflow dbt bq snowsql"
+    " tsh teleport step getent id env printenv last who w uname lscpu"
 )
-SHELLS = frozenset({"bash", "sh", "shell", "zsh", "ksh", "fish", "shell-script", "bash-session"})
+SHELLS = frozenset(
+    {
+        "bash",
+        "sh",
+        "shell",
+        "zsh",
+        "ksh",
+        "fish",
+        "shell-script",
+        "bash-session",
+        "console-bash",
+        "command",
+    }
+)
 SESSIONS = frozenset({"console", "shell-session", "shellsession", "sh-session", "terminal"})
 _KEYWORDS = word_set(
     "if then else elif fi for while until do done case esac in function select time export set"
     " unset local return exit cd echo printf source alias true false read test"
 )
+_SHELL_WORDS = word_set("for while until if export source . set unset cd echo")
+_NOUNS = word_set("http time test watch")
+PLAIN = frozenset({"text", "txt", "plaintext", "plain", "none"})
 _BRACKETS = word_set("do done then else fi esac { } ( ) ;;")
 """Lines that only open or close what stands around them."""
-_PROGRAM = re.compile(r"(?:[\w./~-]*/)?([a-z][\w.+-]*)\Z")
+_PROGRAM = re.compile(r"(?:[\w./~$\{\}-]*/)?([a-z][\w.+-]*)\Z")
+_SCRIPT = re.compile(r"(?:\.{0,2}/|~/|bin/)[\w./-]+\Z|[\w-]+\.(?:sh|py|rb|pl)\Z")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*\Z")
+_OPTION = re.compile(r"\s--?[A-Za-z][\w-]*(?:[=\s]|\Z)")
+_PROSE = re.compile(r"[.,!?:;]\s+[A-Z]|[.!?]\Z|\s[\u2013\u2014-]\s|\S:\s")
+_DATA: Final = word_set("true false null none yes no error warn warning info debug")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A command and the comment above it, which often says what it is for."""
+    """A command, the comment above it, which often says what it is for, and where it ends."""
 
     command: Command
     comment: str
+    last_line: int
 
 
 def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
     """The programs this document calls in its shell blocks, besides the usual ones."""
-    learned = {
-        word
-        for block in walk(blocks)
-        if isinstance(block, CodeBlock) and block.language in SHELLS
-        for line in shell.read_shell(block.lines, first_line=block.line)
-        if (word := program_of(line.text))
-    }
+    learned: set[str] = set()
+    for block in walk(blocks):
+        if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS:
+            continue
+        for line in shell.read_shell(block.lines, first_line=block.line):
+            if (block.language in SHELLS or line.prompted) and (word := program_of(line.text)):
+                learned.add(word)
     return (KNOWN_PROGRAMS | learned) - _KEYWORDS
 
 
@@ -60,17 +94,35 @@ def program_of(text: str) -> str:
     return ""
 
 
-def in_block(block: CodeBlock, programs: frozenset[str]) -> list[Found]:
+def looks_like_command(text: str, programs: frozenset[str]) -> bool:
+    """Whether a line of code is one: a program that is known, a script, or one with options."""
+    program = program_of(text)
+    first = text.split(maxsplit=1)[0] if text else ""
+    if program in programs or first in _SHELL_WORDS or (first == "sudo" and program):
+        return True
+    if not program or program in _DATA or _PROSE.search(text):
+        return False
+    if _SCRIPT.match(first):
+        return True
+    return first == program and _OPTION.search(text) is not None
+
+
+@lru_cache(maxsize=KEPT)
+def in_block(block: CodeBlock, programs: frozenset[str]) -> Sequence[Found]:
     """Commands of a code block. A session's output, a template or a data file holds none."""
-    if block.language and block.language not in SHELLS | SESSIONS | {"text", "txt", "plaintext"}:
-        return []
+    if block.language and block.language not in SHELLS | SESSIONS | PLAIN:
+        return ()
     lines = list(shell.read_shell(block.lines, first_line=block.line))
     if any(line.prompted for line in lines):
         lines = [line for line in lines if line.prompted]
+    elif block.language in SESSIONS:
+        rooted = list(shell.read_shell(block.lines, first_line=block.line, root=True))
+        prompted = [line for line in rooted if line.prompted]
+        lines = prompted or [line for line in lines if looks_like_command(line.text, programs)]
     elif block.language not in SHELLS:
-        lines = [line for line in lines if program_of(line.text) in programs]
+        lines = [line for line in lines if looks_like_command(line.text, programs)]
     return [
-        Found(_command(line.line, line.text), line.comment)
+        Found(_command(line.line, line.text), line.comment, line.last_line)
         for line in lines
         if line.text not in _BRACKETS
     ]
@@ -79,7 +131,7 @@ def in_block(block: CodeBlock, programs: frozenset[str]) -> list[Found]:
 def in_text(text: Text, programs: frozenset[str]) -> list[Found]:
     """Commands among the inline code spans."""
     return [
-        Found(_command(span.line, shell.strip_prompt(span.text)), "")
+        Found(_command(span.line, shell.strip_prompt(span.text)), "", span.line)
         for span in text.spans
         if is_command(span, programs)
     ]
@@ -88,19 +140,17 @@ def in_text(text: Text, programs: frozenset[str]) -> list[Found]:
 def is_command(span: Span, programs: frozenset[str]) -> bool:
     """Whether a span is a command: a known program and at least one word for it.
 
-    The name of a program alone is a mention.
+    The name of a program alone is a mention; a script is called by its path.
     """
+    if span.mark != "code":
+        return False
     text = shell.strip_prompt(span.text)
-    return span.code and program_of(text) in programs and len(text.split(maxsplit=2)) > 1
-
-
-def walk(blocks: Iterable[Block]) -> Iterator[Block]:
-    """All blocks in document order, those inside list items included."""
-    for block in blocks:
-        yield block
-        if isinstance(block, ItemList):
-            for item in block.items:
-                yield from walk(item.blocks)
+    words = text.split(maxsplit=2)
+    if len(words) < 2:
+        return bool(words) and re.match(r"(?:\.{0,2}|~)/[\w./-]+\.(?:sh|py)\Z", text) is not None
+    if program_of(text) in programs - _NOUNS:
+        return True
+    return looks_like_command(text, programs - _NOUNS)
 
 
 def in_blocks(blocks: Iterable[Block], programs: frozenset[str]) -> list[Found]:
@@ -110,10 +160,10 @@ def in_blocks(blocks: Iterable[Block], programs: frozenset[str]) -> list[Found]:
         if isinstance(block, CodeBlock):
             found += in_block(block, programs)
         elif isinstance(block, Table):
-            for row in block.rows:
+            for row in (block.header, *block.rows):
                 for cell in row:
                     found += in_text(cell, programs)
-        elif not isinstance(block, ItemList):
+        elif isinstance(block, Paragraph):
             found += in_text(block.text, programs)
     return found
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from rundrill.claims import Runbook
 from rundrill.errors import RunbookError
-from rundrill.model import Runbook
 from rundrill.runbook.parser import parse
 
 
@@ -24,6 +24,9 @@ def load(path: Path) -> Runbook:
             f"the runbook is not UTF-8 text (byte 0x{data[problem.start]:02x})",
             path=path,
             line=data.count(b"\n", 0, problem.start) + 1,
+            column=len(data[data.rfind(b"\n", 0, problem.start) + 1 : problem.start].decode()) + 1,
             fix="save it as UTF-8",
         ) from problem
+    if not text.strip("\ufeff \t\r\n\f\v"):
+        raise RunbookError("the runbook is empty", path=path, fix="write it in Markdown")
     return parse(text, str(path))

@@ -3,15 +3,20 @@ markdown-it's tokens."""
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.backticks import backtick
+from markdown_it.rules_inline.link import link
 from markdown_it.token import Token
 
+from rundrill.runbook.text import Mark, Span, Text
+
+MAX_TEXT = 10_000
+"""A longer paragraph is prose in which nobody would look for a claim."""
 MAX_NESTING = 40
 """Deeper levels are not read. It bounds recursion and keeps reading linear in the text."""
 
@@ -22,36 +27,6 @@ _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n[\w-]+[ \t]*:.*\n(?:(?!---|#{1,6} ).*\n){0,200}?---[ \t]*(?:\n|\Z)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run of text on one line, or a whole inline code span with the line it begins on."""
-
-    line: int
-    text: str
-    code: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Prose without its markup."""
-
-    line: int
-    spans: tuple[Span, ...]
-
-    @property
-    def plain(self) -> str:
-        """One line of text, code spans included."""
-        return " ".join("".join(span.text for span in self.spans).split())
-
-    @property
-    def lines(self) -> tuple["Text", ...]:
-        """The same text, one value a source line."""
-        by_line: dict[int, list[Span]] = {}
-        for span in self.spans:
-            by_line.setdefault(span.line, []).append(span)
-        return tuple(Text(line, tuple(spans)) for line, spans in by_line.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +44,10 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """`line` is the line of the first element of `lines`."""
+    """`line` is the line of the first element of `lines`; `opened` that of the fence above it."""
 
     line: int
+    opened: int | None
     language: str
     lines: tuple[str, ...]
 
@@ -102,23 +78,57 @@ class Table:
     rows: tuple[tuple[Text, ...], ...]
 
 
-Content = Paragraph | CodeBlock | ItemList | Table
+@dataclass(frozen=True, slots=True)
+class Quote:
+    line: int
+    blocks: tuple["Block", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """A block of HTML, as it is written, or a rule."""
+
+    line: int
+    lines: tuple[str, ...]
+
+
+Content = Paragraph | CodeBlock | ItemList | Table | Quote | Markup
 """What stands under a heading."""
 Block = Heading | Content
 
 
 def read_blocks(text: str) -> tuple[Block, ...]:
-    """The document's blocks in order; quotations are opened, HTML blocks and rules left out.
-
-    Any text is read; nothing is raised.
-    """
+    """The document's blocks in order. Any text is read; nothing is raised."""
     tokens = _reader().parse(_without_front_matter(text))
     return tuple(_blocks(_Cursor(tokens), end=None))
+
+
+def walk(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks in document order, those inside list items and quotations included."""
+    for block in blocks:
+        yield block
+        if isinstance(block, ItemList):
+            for item in block.items:
+                yield from walk(item.blocks)
+        elif isinstance(block, Quote):
+            yield from walk(block.blocks)
+
+
+def front_matter(text: str) -> list[str]:
+    """The lines of the block of settings that some documents begin with, its rules included."""
+    found = _FRONT_MATTER.match(normal(text))
+    return [] if found is None else found[0].splitlines()
+
+
+def normal(text: str) -> str:
+    """The text with one kind of line break, as Markdown counts lines."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _reader() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable("table")
     reader.inline.ruler.at("backticks", _backtick_with_offset)
+    reader.inline.ruler.at("link", _link_of_short)
     return reader
 
 
@@ -131,9 +141,14 @@ def _backtick_with_offset(state: StateInline, silent: bool) -> bool:
     return matched
 
 
+def _link_of_short(state: StateInline, silent: bool) -> bool:
+    """The library's rule, which looks far ahead for each bracket, where nobody wrote that many."""
+    return len(state.src) <= MAX_TEXT and link(state, silent)
+
+
 def _without_front_matter(text: str) -> str:
     """Blank lines in its place, so that every line keeps its number."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = normal(text)
     found = _FRONT_MATTER.match(text)
     return text if found is None else "\n" * found[0].count("\n") + text[found.end() :]
 
@@ -166,9 +181,9 @@ def _blocks(cursor: _Cursor, end: str | None) -> Iterator[Block]:
             case "paragraph_open":
                 yield Paragraph(_line(token), _text(cursor, "paragraph_close"))
             case "fence":
-                yield _code_block(token, _line(token) + 1)
+                yield _code_block(token, _line(token) + 1, _line(token))
             case "code_block":
-                yield _code_block(token, _line(token))
+                yield _code_block(token, _line(token), None)
             case "bullet_list_open" | "ordered_list_open":
                 kind = token.type.removesuffix("_open")
                 yield ItemList(
@@ -176,8 +191,10 @@ def _blocks(cursor: _Cursor, end: str | None) -> Iterator[Block]:
                 )
             case "table_open":
                 yield _table(cursor, _line(token))
-            case _:  # the marks of a quotation, whose content counts, rules, HTML
-                continue
+            case "blockquote_open":
+                yield Quote(_line(token), tuple(_blocks(cursor, "blockquote_close")))
+            case _:  # HTML, rules
+                yield Markup(_line(token), tuple(token.content.rstrip("\n").split("\n")))
 
 
 def _items(cursor: _Cursor, end: str) -> tuple[Item, ...]:
@@ -186,10 +203,13 @@ def _items(cursor: _Cursor, end: str) -> tuple[Item, ...]:
     )
 
 
-def _code_block(token: Token, line: int) -> CodeBlock:
+def _code_block(token: Token, line: int, opened: int | None) -> CodeBlock:
     words = token.info.split()
     return CodeBlock(
-        line, words[0].lower().strip("{.}") if words else "", tuple(token.content.split("\n"))
+        line,
+        opened,
+        words[0].lower().strip("{.}") if words else "",
+        tuple(token.content.removesuffix("\n").split("\n")),
     )
 
 
@@ -217,17 +237,29 @@ def _text(cursor: _Cursor, end: str) -> Text:
 def _spans(inline: Token, line: int) -> Iterator[Span]:
     starts = [0, *(found.end() for found in re.finditer("\n", inline.content))]
     now = line
+    strong = weak = 0
+    href = ""
     for token in inline.children or ():
-        if token.type == "code_inline":
-            now = line + bisect_right(starts, token.meta["offset"]) - 1
-            yield Span(now, token.content, code=True)
-        elif token.type in ("softbreak", "hardbreak"):
-            now += 1
-            yield Span(now, " ", code=False)
-        elif token.type == "html_inline":
-            yield Span(now, _BREAK.sub(" ", _TAG.sub("", _visible(token.content))), code=False)
-        elif token.content:
-            yield Span(now, token.content, code=False)
+        match token.type:
+            case "code_inline":
+                now = line + bisect_right(starts, token.meta["offset"]) - 1
+                yield Span(now, token.content, "code", href)
+            case "softbreak" | "hardbreak":
+                now += 1
+                yield Span(now, " ", "break" if token.type == "hardbreak" else "")
+            case "html_inline":
+                yield Span(now, _BREAK.sub(" ", _TAG.sub("", _visible(token.content))))
+            case "link_open":
+                href = str(token.attrs.get("href", ""))
+            case "link_close":
+                href = ""
+            case "strong_open" | "strong_close":
+                strong += token.nesting
+            case "em_open" | "em_close":
+                weak += token.nesting
+            case _ if token.content:
+                mark: Mark = "strong" if strong else "em" if weak else ""
+                yield Span(now, token.content, mark, href)
 
 
 def _visible(html: str) -> str:

@@ -2,8 +2,10 @@
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
+from typing import Final
 
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import KEPT, word_set
 
 _WORD = re.compile(r"[^\W_]+")
 _LEADING = re.compile(r"(?:\d+[.)]\s+|\d+(?:\.\d+)+[.)]?\s+|[^\w(\[`<$]+){1,4}")
@@ -16,31 +18,63 @@ class Meaning(Enum):
     ALERTS = auto()
     PROCEDURE = auto()
     STEADY_STATE = auto()
+    DEPENDENCIES = auto()
+    DASHBOARDS = auto()
+    CONTACTS = auto()
+    ESCALATION = auto()
+    COMMUNICATION = auto()
+    POST_INCIDENT = auto()
     BACKGROUND = auto()
-    """Read by people only: contacts, communication, dashboards, prevention, symptoms."""
+    """Read by people only: architecture, prevention, symptoms."""
     REFERENCE = auto()
     """Commands to look up, in no order."""
     UNKNOWN = auto()
 
 
+PEOPLE: Final = frozenset({Meaning.CONTACTS, Meaning.ESCALATION, Meaning.COMMUNICATION})
+NO_NUMBERS: Final = PEOPLE | {
+    Meaning.BACKGROUND, Meaning.REFERENCE, Meaning.POST_INCIDENT, Meaning.DASHBOARDS,
+    Meaning.DEPENDENCIES,
+}  # fmt: skip
+"""Where "Metrics" and the like announce no steady state."""
+NO_PROCEDURES: Final = NO_NUMBERS | {Meaning.SEVERITY}
+
+
 def _phrases(text: str) -> tuple[str, ...]:
     """Phrases of whole words, as `meaning_of` looks for them."""
-    return tuple(f" {phrase} " for phrase in text.split("|"))
+    return tuple(text.split("|"))
 
 
 _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (
+        Meaning.ESCALATION,
+        _phrases("you are stuck|no progress|when stuck|out of ideas|getting nowhere|beyond you"),
+    ),
+    (
+        Meaning.POST_INCIDENT,
+        _phrases(
+            "post incident|postmortem|postmortems|post mortem|after incident|after the incident"
+            "|retrospective|lessons learned|lessons|post incident review|incident review"
+            "|once it is over|when it is over|it is over|afterwards|closing the incident|close out"
+            "|wrap up|wrapping up|aftermath|the dust|once fixed|once resolved|after recovery"
+            "|follow up"
+            "|followup|follow ups|debrief|after every incident|when all is well|after the fact"
+        ),
+    ),
+    (
         Meaning.SEVERITY,
         _phrases(
             "severity|severities|sev levels|priority levels|incident levels|incident priority"
-            "|priority definitions|incident classification|impact levels"
+            "|priority definitions|priorities|incident classification|impact levels"
+            "|classification|how bad|how urgent|urgency|how serious|how severe"
         ),
     ),
     (
         Meaning.ALERTS,
         _phrases(
-            "alerts|alarms|alerting rules|alert rules|alert thresholds|alert conditions"
-            "|alarm thresholds|alerting thresholds|paging conditions"
+            "alerts|alarms|alerting rules|alert rules|alert thresholds|alert conditions|alerting"
+            "|alarm thresholds|alerting thresholds|paging conditions|pages you|what pages|detection"
+            "|how you know|how we know|how it is noticed"
         ),
     ),
     # A failure mode's own words come before those of the places it may be named after:
@@ -49,28 +83,69 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.PROCEDURE,
         _phrases(
             "failure|failures|failing|failed|issue|issues|problem|problems|outage|outages|down"
-            "|crash|crashing|crashloop|crashloopbackoff|oom|oomkilled|unavailable|unreachable"
-            "|stuck|timeout|timeouts|exhausted|exhaustion|saturation|degraded|leak|slow|backlog"
-            "|errors"
+            "|crash|crashing|crashes|crashloop|crashloopbackoff|oom|oomkilled|unavailable"
+            "|unreachable|stuck|timeout|timeouts|exhausted|exhaustion|saturation|degraded|leak"
+            "|slow|backlog|errors|full|expired|gone|lag|missing|corrupt|corrupted"
         ),
     ),
     (
         Meaning.REFERENCE,
         _phrases(
             "useful commands|command reference|commands reference|quick reference|cheat sheet"
-            "|cheatsheet|reference|references|appendix|handy commands|common commands"
+            "|cheatsheet|reference|references|appendix|handy commands|common commands|useful"
+            " queries"
+        ),
+    ),
+    (
+        Meaning.DASHBOARDS,
+        _phrases("dashboards|dashboard|grafana|graphs|observability links|monitoring links"),
+    ),
+    (
+        Meaning.ESCALATION,
+        _phrases(
+            "escalation|escalations|escalate|escalating|escalation path|escalation policy"
+            "|call chain|chain of|next in line|getting help|need help|more help|for help|help"
+            " needed"
+            "|who next|ladder|second line|calling in"
+        ),
+    ),
+    (
+        Meaning.CONTACTS,
+        _phrases(
+            "contacts|contact|on call|oncall|rotation|phone numbers|phone list|phone|phones|phone"
+            " book|reach us|hotline|hotlines|numbers to call"
+            "|who can help|people to call|reachable|how to reach"
+            "|responders|who to call|whom to call|who to ask|ownership|owners"
+        ),
+    ),
+    (
+        Meaning.COMMUNICATION,
+        _phrases(
+            "communication|communications|communicating|stakeholder|stakeholders|declaration"
+            "|declaring|notification|notifications|notification protocol|status page|status updates"
+            "|telling others|announcements|announcement|templates|template|comms"
+            "|notify|informing|telling|texts|wording|gets told|we tell|to tell|is told|be told"
+            "|tell whom|keeping people informed|updates"
+        ),
+    ),
+    (
+        Meaning.DEPENDENCIES,
+        _phrases(
+            "dependencies|dependency|depends on|depends|upstream|downstream|external services"
+            "|upstreams|integrations|relies on|third parties|what it needs|we need|it needs"
+            "|leaning on"
+            "|runs on|built on|stands on|external systems|talks to|neighbours|neighbors|leans on"
+            "|needs"
+            "|surroundings|relies upon|third party"
         ),
     ),
     (
         Meaning.BACKGROUND,
         _phrases(
-            "post incident|postmortem|post mortem|after incident|follow up|retrospective"
-            "|lessons learned|lessons|contacts|contact|on call|rotation|dashboards|dashboard"
-            "|prevention|preventive|hardening|communication|communications|stakeholder"
-            "|stakeholders|declaration|notification protocol|status page|table of contents"
+            "prevention|preventive|hardening|table of contents"
             "|contents|toc|changelog|revision history|document history|glossary|symptom|symptoms"
-            "|impact|background|overview|summary|links|escalation|escalations|escalation path"
-            "|dependencies|architecture|root cause|causes|possible causes|ownership"
+            "|impact|background|overview|summary|links|architecture|root cause|causes"
+            "|possible causes|history"
         ),
     ),
     (
@@ -86,21 +161,45 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.STEADY_STATE,
         _phrases(
             "steady state|normal|healthy|baseline|baselines|expected values|golden signals"
-            "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs"
+            "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs|objectives"
+            "|what good looks like|good looks like|thresholds"
         ),
     ),
 )
+_RANKS: Final = {
+    phrase: rank for rank, (_, phrases) in reversed(tuple(enumerate(_PLACES))) for phrase in phrases
+}
+"""Each phrase with the first place that has it."""
+_LONGEST: Final = max(len(phrase.split()) for phrase in _RANKS)
+_EXACT: Final = {
+    "levels": Meaning.SEVERITY,
+    "who": Meaning.CONTACTS,
+    "people": Meaning.CONTACTS,
+    "numbers": Meaning.STEADY_STATE,
+    "pages": Meaning.ALERTS,
+    "triggers": Meaning.ALERTS,
+    "monitors": Meaning.ALERTS,
+    "boards": Meaning.DASHBOARDS,
+}
+"""Words that tell only when they stand alone."""
 _STRUCTURE = word_set(
     "step steps diagnosis diagnose diagnostic diagnostics investigation investigate mitigation"
     " mitigate resolution resolve remediation remediate fix quick solution verification verify"
     " validate validation actions action immediate procedure troubleshooting triage recovery"
     " response what to do check checks confirm and the how instructions commands"
 )
-_LEVEL = re.compile(
-    r"\W*(?:(?P<kind>severity|priority|sev|level|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
-    r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|urgent|emergency)"
-    r"\b(?=\s*(?:$|[:(\u2013\u2014-]|severity|priority)))",
-    re.IGNORECASE,
+_IMPERATIVES = word_set(
+    "acknowledge add announce apply ask assess assign back block bring call cancel capture change"
+    " check clean clear close collect compare confirm connect contact create cut debug decrease"
+    " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
+    " examine execute fail failover fetch find fix flush follow force free get go identify"
+    " increase inform inspect investigate isolate kill list log look lower make mark measure"
+    " monitor move notify observe open page pause perform ping post promote pull purge raise read"
+    " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"
+    " restart restore resume retry revert review roll rollback rotate route run scale search see"
+    " send set shift shut start stop submit switch tail take tell terminate test throttle trace"
+    " trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
+    " write"
 )
 _STEP_HEADING = re.compile(r"^\W*step\s+\d", re.IGNORECASE)
 
@@ -109,24 +208,37 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
+@lru_cache(maxsize=KEPT)
 def meaning_of(title: str) -> Meaning:
     """What a heading with this title announces; UNKNOWN when no word of it tells."""
-    words = f" {' '.join(words_of(title))} "
-    for meaning, phrases in _PLACES:
-        if any(phrase in words for phrase in phrases):
-            return meaning
-    return Meaning.UNKNOWN
+    exact = _EXACT.get(title.lower().strip())
+    if exact is not None:
+        return exact
+    words = words_of(title)
+    found = (
+        _RANKS[phrase]
+        for length in range(1, _LONGEST + 1)
+        for at in range(len(words) - length + 1)
+        if (phrase := " ".join(words[at : at + length])) in _RANKS
+    )
+    rank = min(found, default=None)
+    return Meaning.UNKNOWN if rank is None else _PLACES[rank][0]
 
 
-def match_level(text: str) -> re.Match[str] | None:
-    """The severity level a text begins with: groups `kind` and `number`, or `name`."""
-    return _LEVEL.match(text)
+def is_step_heading(title: str) -> bool:
+    """ "Step 2: drain the node"."""
+    return _STEP_HEADING.match(title) is not None
 
 
 def is_structure(title: str) -> bool:
     """A heading that divides a procedure ("Diagnosis", "Step 2: ...") and names none itself."""
     words = words_of(title)
     return bool(words) and (bool(_STEP_HEADING.match(title)) or set(words) <= _STRUCTURE)
+
+
+def is_imperative(text: str) -> bool:
+    """Whether a text begins with a verb that tells to do something."""
+    return any(word in _IMPERATIVES for word in words_of(text)[:1])
 
 
 def clean_title(text: str) -> str:

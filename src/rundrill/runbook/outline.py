@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rundrill.runbook.markdown import Block, Content, Heading
-from rundrill.runbook.meaning import Meaning, clean_title, match_level, meaning_of
+from rundrill.runbook.levels import Level, match_level
+from rundrill.runbook.markdown import Block, Content, Heading, Paragraph
+from rundrill.runbook.meaning import NO_NUMBERS, Meaning, clean_title, meaning_of
+from rundrill.runbook.text import Text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,8 +19,29 @@ class Section:
     meaning: Meaning
     own_meaning: Meaning
     parent: "Section | None"
+    heading: Text | None = None
     is_document: bool = False
+    is_first_title: bool = False
+    """The first heading, when it stands above all: it names the document."""
     blocks: list[Content] = field(default_factory=list)
+
+    @property
+    def level_of_severity(self) -> Level | None:
+        """The severity level that it, or the nearest heading above it, describes."""
+        at: Section | None = self
+        while at is not None:
+            if (found := match_level(at.title)) is not None and (
+                found.numbered or at.meaning is Meaning.SEVERITY
+            ):
+                return found
+            at = at.parent
+        return None
+
+    @property
+    def heading_blocks(self) -> list[Block]:
+        """The blocks with the section's own heading, which may hold code, too."""
+        own = [] if self.heading is None else [Paragraph(self.line, self.heading)]
+        return [*own, *self.blocks]
 
     @property
     def parent_title(self) -> str:
@@ -48,20 +71,27 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
         if isinstance(block, Heading):
             while len(open_sections) > 1 and open_sections[-1].level >= block.level:
                 open_sections.pop()
-            sections.append(_section(block, open_sections[-1], is_document=block is title))
+            sections.append(
+                _section(
+                    block,
+                    open_sections[-1],
+                    is_document=block is title,
+                    is_first=len(sections) == 1,
+                )
+            )
             open_sections.append(sections[-1])
         else:
             sections[-1].blocks.append(block)
     return sections
 
 
-def _section(heading: Heading, parent: Section, *, is_document: bool) -> Section:
+def _section(heading: Heading, parent: Section, *, is_document: bool, is_first: bool) -> Section:
     title = clean_title(heading.text.plain)
     # "P0 (complete outage)" under the severities describes a level, not a failure mode.
     is_level = parent.meaning is Meaning.SEVERITY and match_level(title) is not None
     own = Meaning.UNKNOWN if is_document or is_level else meaning_of(title)
     # "Metrics" among the contacts or the commands to look up states no steady state.
-    if own is Meaning.STEADY_STATE and parent.meaning in (Meaning.BACKGROUND, Meaning.REFERENCE):
+    if own is Meaning.STEADY_STATE and parent.meaning in NO_NUMBERS:
         own = Meaning.UNKNOWN
     return Section(
         level=heading.level,
@@ -70,5 +100,7 @@ def _section(heading: Heading, parent: Section, *, is_document: bool) -> Section
         own_meaning=own,
         meaning=parent.meaning if own is Meaning.UNKNOWN else own,
         parent=parent,
+        heading=heading.text,
         is_document=is_document,
+        is_first_title=heading.level == 1 and parent.level == 0 and is_first,
     )

@@ -1,52 +1,88 @@
-"""Text to `Runbook`: joins what the readers of each kind of claim found."""
+"""Text to `Runbook`: joins what the readers found."""
 
+import gc
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from rundrill.errors import RunbookError
-from rundrill.model import Command, Runbook
+from rundrill.claims import ReviewDate, Runbook
 from rundrill.runbook import commands
-from rundrill.runbook.claims import read_alerts, read_steady_state
-from rundrill.runbook.markdown import Heading, read_blocks
+from rundrill.runbook.account import account
+from rundrill.runbook.identify import Found, identify
+from rundrill.runbook.markdown import Heading, front_matter, read_blocks
 from rundrill.runbook.meaning import clean_title
-from rundrill.runbook.outline import outline
+from rundrill.runbook.outline import Section, outline
 from rundrill.runbook.procedures import read_procedures
-from rundrill.runbook.severities import read_severities
+from rundrill.runbook.reader import Reading
+from rundrill.runbook.severities import find_levels
+from rundrill.runbook.statements import read_statements
+from rundrill.runbook.things import read_reviews
 
 
 def parse(text: str, path: str) -> Runbook:
-    """Reads a Markdown runbook; `path` is only named in the result and in messages.
+    """Reads a Markdown runbook; `path` is only named in the result. Any text is read."""
+    with _uncollected():
+        return _parse(text, path)
 
-    Raises `RunbookError` when the text is empty or holds no procedure, and nothing else.
-    """
-    if not text.strip("\ufeff \t\r\n\f\v"):
-        raise RunbookError("the runbook is empty", path=path, fix="write it in Markdown")
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A tree of small values leaves nothing to collect, and looking for it takes half the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parse(text: str, path: str) -> Runbook:
     blocks = read_blocks(text)
     sections = outline(blocks)
-    procedures = read_procedures(sections, commands.learn_programs(blocks))
-    if not procedures:
-        raise RunbookError(
-            "the runbook holds no procedure",
-            path=path,
-            line=1,
-            fix="under a heading, list its steps (`1. Roll back: ...`) or its commands in a"
-            " ```sh block",
-        )
+    programs = commands.learn_programs(blocks)
+    statements = read_statements(sections, lambda span: commands.is_command(span, programs))
+    instructions = read_procedures(sections, programs)
+    reading = Reading(levels=find_levels(statements))
+    for statement in statements:
+        reading.read(statement)
+    reading.read_code(sections, programs)
+    reading.read_steps(instructions)
+    settings = front_matter(text)
+    reading.found += _settings(settings, sections[0])
+    for severity in reading.severities:
+        _, statement = reading.levels.defined[severity.id]
+        reading.add_severity(statement, severity)
+    alerts = reading.name_alerts()
+    claims = identify(reading.found)
     return Runbook(
         path=path,
         sha256=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
         title=next(
             (clean_title(block.text.plain) for block in blocks if isinstance(block, Heading)), ""
         ),
-        severities=read_severities(sections),
-        procedures=procedures,
-        steady_state=read_steady_state(sections),
-        alerts=read_alerts(sections),
+        claims=claims,
+        lines=account(text, blocks, reading.found, claims),
+        severities=reading.severities,
+        procedures=instructions.procedures,
+        protocols=instructions.protocols,
+        steady_state=reading.steady_state,
+        alerts=alerts,
     )
 
 
-def read_commands(text: str) -> tuple[Command, ...]:
-    """Every command of the document with its line, those outside procedures included."""
-    blocks = read_blocks(text)
-    return tuple(
-        found.command for found in commands.in_blocks(blocks, commands.learn_programs(blocks))
-    )
+def _settings(lines: list[str], document: Section) -> list[Found]:
+    """The dates in the settings that stand above the text."""
+    return [
+        Found(
+            line=number,
+            text=line,
+            section=document,
+            key="next" if review.next else "last",
+            test="lint",
+            value=review,
+        )
+        for number, line in enumerate(lines, start=1)
+        for _, review in read_reviews(line)
+        if isinstance(review, ReviewDate)
+    ]

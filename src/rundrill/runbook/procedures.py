@@ -1,30 +1,39 @@
 """Sections to procedures: which of them tell what to do, and in which steps."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rundrill.model import Command, Procedure, Step
-from rundrill.runbook import commands, quantities
-from rundrill.runbook.markdown import CodeBlock, Item, ItemList, Paragraph, Table, Text
-from rundrill.runbook.meaning import Ids, Meaning, is_structure, slug, words_of
+from rundrill.claims import Command, Procedure, Step
+from rundrill.runbook import commands
+from rundrill.runbook.durations import duration_at
+from rundrill.runbook.markdown import (
+    MAX_TEXT,
+    CodeBlock,
+    Content,
+    Heading,
+    Item,
+    ItemList,
+    Paragraph,
+    Quote,
+    Table,
+)
+from rundrill.runbook.meaning import (
+    NO_PROCEDURES,
+    PEOPLE,
+    Ids,
+    Meaning,
+    is_imperative,
+    is_step_heading,
+    is_structure,
+    slug,
+    words_of,
+)
 from rundrill.runbook.outline import Section
-from rundrill.runbook.thresholds import MAX_TEXT
+from rundrill.runbook.text import Text
 from rundrill.runbook.wordset import word_set
 
-_IMPERATIVES = word_set(
-    "acknowledge add announce apply ask assess assign back block bring call cancel capture change"
-    " check clean clear close collect compare confirm connect contact create cut debug decrease"
-    " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
-    " examine execute fail failover fetch find fix flush follow force free get go identify"
-    " increase inform inspect investigate isolate kill list log look lower make mark measure"
-    " monitor move notify observe open page pause perform ping post promote pull purge raise read"
-    " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"
-    " restart restore resume retry revert review roll rollback rotate route run scale search see"
-    " send set shift shut start stop submit switch tail take tell terminate test throttle trace"
-    " trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
-    " write"
-)
 _NOT_STEPS = word_set(
     "symptom symptoms sign signs cause causes impact note notes background example examples"
     " prerequisites prerequisite requirements see references alerts"
@@ -39,46 +48,103 @@ _STATED_TIME = re.compile(
 _CONDITION = re.compile(r"\b(?:if|when|unless|until)\b", re.IGNORECASE)
 
 
-def read_procedures(sections: Iterable[Section], programs: frozenset[str]) -> tuple[Procedure, ...]:
-    """The procedures in document order, each with a slug id of its own."""
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """`procedures` mend the service, `protocols` tell people; `sections` are by their ids."""
+
+    procedures: tuple[Procedure, ...]
+    protocols: tuple[Procedure, ...]
+    sections: Mapping[str, Section]
+
+
+def read_procedures(sections: Iterable[Section], programs: frozenset[str]) -> Instructions:
+    """What the document tells to do, in its order, each with a slug id of its own."""
     steps: dict[int, tuple[Section, list[Step]]] = {}
+    sections = list(sections)
+    topics = _topics(sections, programs)
     for section in sections:
-        owner = _owner(section)
+        owner = _owner(section, topics)
         found = _steps_of(section, programs)
         if found:
             steps.setdefault(id(owner), (owner, []))[1].extend(found)
-    procedures: list[Procedure] = []
-    ids = Ids()
-    for owner, unnumbered in steps.values():
-        procedures.append(
+    names = _ids([owner for owner, _ in steps.values()])
+    read = {
+        name: (
+            owner,
             Procedure(
-                id=ids.take(slug(owner.title) or "procedure"),
+                id=name,
                 title=owner.title,
                 section=owner.parent_title,
                 line=owner.line,
                 steps=tuple(
                     replace(step, number=number) for number, step in enumerate(unnumbered, start=1)
                 ),
-            )
+            ),
         )
-    return tuple(procedures)
+        for name, (owner, unnumbered) in zip(names, steps.values(), strict=True)
+    }
+    return Instructions(
+        procedures=tuple(one for owner, one in read.values() if owner.meaning not in PEOPLE),
+        protocols=tuple(one for owner, one in read.values() if owner.meaning in PEOPLE),
+        sections={name: owner for name, (owner, _) in read.items()},
+    )
 
 
-def _owner(section: Section) -> Section:
+def _ids(owners: Sequence[Section]) -> list[str]:
+    """The slugs of the titles; where several have one, with the titles above them.
+
+    So none of them changes its meaning when another is added: the name is refused instead.
+    """
+    ids: list[str] = []
+    taken = Ids()
+    counted = Counter(slug(owner.title) for owner in owners)
+    for owner in owners:
+        name = slug(owner.title)
+        at = owner.parent
+        if counted[name] > 1:
+            while at is not None and at.title and not at.is_first_title:
+                name = f"{slug(at.title)}/{name}"
+                at = at.parent
+        ids.append(taken.take(name or "procedure"))
+    return ids
+
+
+def _topics(sections: Iterable[Section], programs: frozenset[str]) -> bool:
+    """Whether the document has several: then its title is the name of no procedure."""
+    return any(
+        section.parent is not None
+        and section.parent.is_first_title
+        and not is_structure(section.title)
+        and section.meaning not in PEOPLE
+        and bool(_steps_of(section, programs))
+        for section in sections
+    )
+
+
+def _owner(section: Section, topics: bool) -> Section:
     """Headings such as "Diagnosis" or "Step 2: ..." belong to the heading above them."""
     while is_structure(section.title) and section.parent is not None and section.parent.title:
+        if topics and section.parent.is_first_title:
+            break
         section = section.parent
     return section
 
 
 def _steps_of(section: Section, programs: frozenset[str]) -> list[Step]:
-    if section.meaning in (Meaning.SEVERITY, Meaning.BACKGROUND, Meaning.REFERENCE):
+    if section.meaning in NO_PROCEDURES - PEOPLE:
         return []
+    if section.meaning in PEOPLE:
+        return _Steps(programs, section).read_ordered()
     steps = _Steps(programs, section).read()
+    if is_step_heading(section.title):
+        found = tuple(command for step in steps for command in step.commands)
+        timed = next((step.duration_s for step in steps if step.duration_s is not None), None)
+        own = _step(section.line, section.title, found)
+        return [replace(own, duration_s=own.duration_s or timed)]
     if section.meaning is Meaning.PROCEDURE or any(step.commands for step in steps):
         return steps
     # Nothing says that this is a procedure but its own sentences.
-    imperative = sum(_is_imperative(step.text) for step in steps)
+    imperative = sum(is_imperative(step.text) for step in steps)
     ordered = any(isinstance(block, ItemList) and block.ordered for block in section.blocks)
     unknown = section.meaning is Meaning.UNKNOWN
     return steps if unknown and ordered and imperative * 2 > len(steps) else []
@@ -91,8 +157,17 @@ class _Steps:
     programs: frozenset[str]
     section: Section
 
+    def read_ordered(self) -> list[Step]:
+        """Only what is numbered."""
+        return [
+            step
+            for block in _opened(self.section.blocks)
+            if isinstance(block, ItemList) and block.ordered
+            for step in self._from_list(block, ordered=True)
+        ]
+
     def read(self) -> list[Step]:
-        blocks = self.section.blocks
+        blocks = list(_opened(self.section.blocks))
         ordered = any(isinstance(block, ItemList) and block.ordered for block in blocks)
         steps: list[Step] = []
         lead: Text | None = None
@@ -111,9 +186,13 @@ class _Steps:
                     steps += self._from_list(block, ordered=ordered)
             elif isinstance(block, Paragraph):
                 steps += self._from_paragraph(block)
-            else:
+            elif isinstance(block, Table):
                 steps += self._from_table(block)
-            after_list = bool(steps) and isinstance(block, ItemList)
+            after_list = bool(steps) and (
+                isinstance(block, ItemList)
+                or (isinstance(block, Paragraph) and is_step_heading(block.text.plain))
+                or (after_list and isinstance(block, CodeBlock))
+            )
             lead = block.text if isinstance(block, Paragraph) else None
         return steps
 
@@ -123,7 +202,7 @@ class _Steps:
             if step is None:
                 continue
             # Bullets beside a numbered list are notes unless they hold a command.
-            if block.ordered or step.commands or (not ordered and _is_imperative(step.text)):
+            if block.ordered or step.commands or (not ordered and is_imperative(step.text)):
                 yield step
 
     def _from_item(self, item: Item) -> Step | None:
@@ -144,7 +223,9 @@ class _Steps:
     def _from_paragraph(self, block: Paragraph) -> Iterator[Step]:
         for line in block.text.lines:
             found = commands.in_text(line, self.programs)
-            if found and not _labels_no_steps(line):
+            if is_step_heading(line.plain):
+                yield _step(line.line, self._prose(line), [one.command for one in found])
+            elif found and not _labels_no_steps(line):
                 text = self._prose(line) or found[0].command.text
                 yield _step(line.line, text, [one.command for one in found])
 
@@ -176,14 +257,21 @@ class _Steps:
         return " ".join("".join(kept).split()).rstrip(" :-\u2013\u2014")
 
 
+def _opened(blocks: Iterable[Content]) -> Iterator[Content]:
+    """The blocks, those of quotations included."""
+    for block in blocks:
+        if isinstance(block, Quote):
+            yield from _opened(one for one in block.blocks if not isinstance(one, Heading))
+        else:
+            yield block
+
+
 def stated_time_s(text: str) -> float | None:
     """How long a step is to take: "Monitor for 15 minutes" is 900; a deadline is not one."""
     text = text[:MAX_TEXT]
     condition = _CONDITION.search(text)
     end = len(text) if condition is None else condition.start()
-    times = (
-        quantities.duration_at(text, found.end()) for found in _STATED_TIME.finditer(text[:end])
-    )
+    times = (duration_at(text, found.end()) for found in _STATED_TIME.finditer(text[:end]))
     return next((seconds for seconds in times if seconds is not None), None)
 
 
@@ -191,10 +279,6 @@ def _step(line: int, text: str, found: Sequence[Command]) -> Step:
     return Step(
         number=0, line=line, text=text, commands=tuple(found), duration_s=stated_time_s(text)
     )
-
-
-def _is_imperative(text: str) -> bool:
-    return any(word in _IMPERATIVES for word in words_of(text)[:1])
 
 
 def _labels_no_steps(text: Text) -> bool:

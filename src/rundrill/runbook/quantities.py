@@ -1,64 +1,127 @@
-"""Durations, numbers and comparisons as people write them."""
+"""Comparisons as people write them: "> 5%", "p95 above 2 s", "3 or more in 10 minutes"."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
 
-Comparator = Literal["<", "<=", ">", ">=", "~", "=="]
-Unit = Literal["ratio", "s", "req/min", "count"]
+from rundrill.claims import Comparator, Unit
+from rundrill.runbook.durations import DURATION, NUMBER, TIME_UNIT, duration_of, number_of, unit_s
+from rundrill.runbook.wordset import KEPT
 
-_TIME = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_TIME_UNIT = (
-    r"(?:milliseconds?|millis|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m"
-    r"|hours?|hrs?|h|days?|d|weeks?|w)"
+_WINDOW_WORDS = (
+    r"(?:(?:sustained|lasting|averaged|measured|persisting|persists|lasts)\s)?"
+    r"(?:in|over|within|for|during|across|per|on|throughout)\s"
+    r"(?:(?:the|any|a|an|each|every|at|least|last|past|previous|more|longer|than|rolling|period|of"
+    r"|window|about|around|>=?|\u2265|~)\s?){0,5}"
 )
-_NUMBER = r"\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?"
-_DURATION = re.compile(rf"({_NUMBER})\s?-?\s?({_TIME_UNIT})(?![\w/])", re.IGNORECASE)
-_WINDOW = re.compile(
-    rf"[\s,(]{{0,3}}(?:in|over|within|for|during|across|per)\s"
-    rf"(?:the\s)?(?:any\s|a\s|last\s|past\s|more\sthan\s|at\sleast\s|>\s?)*"
-    rf"({_NUMBER})?[\s-]?({_TIME_UNIT})(?![\w/])",
+_AFTER = re.compile(
+    rf"(?:[\s,(]{{0,3}}(?:{_WINDOW_WORDS}|sustained\s(?:for\s)?)(?P<time>{DURATION}|{TIME_UNIT})"
+    rf"|[\s,]{{0,2}}\((?P<in_brackets>{DURATION})(?:\s(?:avg|average|window|rolling))?\)"
+    rf"|\s?/\s?(?P<slash>{DURATION})"
+    rf"|,\s?(?P<comma>{DURATION})(?=\s?(?:[).;]|$)))",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(r"\s?[a-z-]{3,30}(?=\s(?:in|over|within|during|per)\s)", re.IGNORECASE)
+_BEFORE = re.compile(
+    rf"(?:\b{_WINDOW_WORDS}(?P<time>{DURATION})"
+    rf"|(?P<mean>{DURATION})[\s-](?:window|average|avg|mean|moving|rolling|period|interval|rate)"
+    r"|\b(?P<adjective>\d{1,4}-(?:second|minute|min|hour|day))\s(?=[a-z]))",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"\s?(?:(?!(?:in|over|within|during|per|for)\s)[a-z][\w-]{2,30}\s?){1,3}"
+    r"(?=\s?(?:in|over|within|during|per|for)\s)",
+    re.IGNORECASE,
+)
+_PER = r"(?P<per>seconds?|secs?|minutes?|mins?|hours?|hrs?|(?-i:[smh]))(?!\w)"
 _RATES = re.compile(
-    r"(?:req(?:uest)?s?|transactions?|payments?|calls?)\s?(?:/|per)\s?"
-    r"(?P<per>seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?!\w)"
-    r"|(?P<short>rpm|rps|qps|tps)(?!\w)",
+    r"(?:req(?:uest)?s?|transactions?|txns?|payments?|calls?|messages?|msgs?|ops|operations|queries"
+    r"|writes|reads)"
+    rf"\s?(?:/|per\s|a\s)\s?{_PER}"
+    rf"|[a-z][\w-]{{0,20}}\s?/\s?(?P<slash>seconds?|secs?|minutes?|mins?|hours?|(?-i:[smh]))(?!\w)"
+    rf"|/\s?(?P<alone>seconds?|secs?|minutes?|mins?|(?-i:[smh]))(?!\w)"
+    r"|(?P<short>rpm|rps|qps|tps|ops/s)(?!\w)",
     re.IGNORECASE,
 )
-_PERCENT = re.compile(r"%|percent(?!\w)|pct(?!\w)", re.IGNORECASE)
-_OTHER_UNIT = re.compile(r"(?:[KMGT]i?B?|bytes?|x)(?!\w)|/")
-_WORDS: dict[str, Comparator] = {
-    "above": ">", "over": ">", "exceeds": ">", "exceeding": ">", "exceed": ">",
+_PERCENT = re.compile(r"%|percent(?!\w)|per\scent(?!\w)|pct(?!\w)", re.IGNORECASE)
+_BYTES = re.compile(
+    r"(?P<scale>[KMGTkmgt])(?P<binary>i)?(?P<byte>B|b)?(?!\w)(?!/)|(?:bytes?|B)(?!\w)"
+)
+_OTHER_UNIT = re.compile(
+    r"[KMGT]?i?[Bb](?:ytes|its)?/|x(?!\w)|\u00d7|times\s(?:the|as|more|higher|normal|usual|its|slower)|/\d"
+)
+_SMALL: Final = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)(?![\w-])"
+_WORDS: Final[dict[str, Comparator]] = {
+    "above": ">", "over": ">", "exceeds": ">", "exceeding": ">", "exceed": ">", "exceeded": ">",
     "greater than": ">", "more than": ">", "higher than": ">", "longer than": ">",
-    "slower than": ">", "beyond": ">", "at least": ">=", "no less than": ">=",
-    "not less than": ">=", "minimum": ">=", "below": "<", "under": "<", "less than": "<",
-    "lower than": "<", "fewer than": "<", "faster than": "<", "at most": "<=",
-    "no more than": "<=", "not more than": "<=", "up to": "<=", "maximum": "<=",
+    "slower than": ">", "larger than": ">", "bigger than": ">", "older than": ">", "beyond": ">",
+    "past": ">", "in excess of": ">", "worse than": ">", "crosses": ">", "surpasses": ">",
+    "reaches": ">=", "reach": ">=", "hits": ">=", "at least": ">=", "no less than": ">=",
+    "not less than": ">=", "at or above": ">=", "at or over": ">=", "at or below": "<=", "no"
+    " fewer than": ">=", "minimum of": ">=", "minimum": ">=", "min": ">=",
+    "greater than or equal to": ">=", "not below": ">=", "never below": ">=",
+    "less than or equal to": "<=", "does not exceed": "<=", "must not exceed": "<=",
+    "not exceed": "<=", "never exceed": "<=", "never above": "<=", "not above": "<=",
+    "below": "<", "under": "<", "less than": "<", "lower than": "<", "fewer than": "<",
+    "faster than": "<", "younger than": "<", "smaller than": "<", "better than": "<",
+    "at most": "<=", "no more than": "<=", "not more than": "<=", "no higher than": "<=",
+    "no longer than": "<=", "not longer than": "<=", "no greater than": "<=", "up to": "<=",
+    "maximum of": "<=", "maximum": "<=", "max": "<=", "no slower than": "<=",
     "around": "~", "about": "~", "approximately": "~", "approx": "~", "roughly": "~",
-    "circa": "~", "baseline": "~",
+    "circa": "~", "baseline": "~", "equals": "==", "equal to": "==", "exactly": "==",
 }  # fmt: skip
-_SIGNS: dict[str, Comparator] = {
-    "<": "<", "<=": "<=", "=<": "<=", "≤": "<=", ">": ">", ">=": ">=", "=>": ">=", "≥": ">=",
-    "~": "~", "≈": "~", "=": "==", "==": "==",
+_SIGNS: Final[dict[str, Comparator]] = {
+    "<": "<", "<=": "<=", "=<": "<=", "\u2264": "<=", ">": ">", ">=": ">=", "=>": ">=",
+    "\u2265": ">=", "~": "~", "\u2248": "~", "=": "==", "==": "==",
 }  # fmt: skip
 _COMPARISON = re.compile(
-    r"(?:(?P<sign><=|>=|=<|=>|==|[<>=~≤≥≈])|\b(?P<word>"
-    + "|".join(sorted(_WORDS, key=len, reverse=True))
-    + rf")\b)[\s:.]{{0,3}}(?P<number>{_NUMBER})(?P<kilo>k(?!\w))?\s?",
+    r"(?:(?P<sign><=|>=|=<|=>|==|(?<![-=])>|[<=~\u2264\u2265\u2248])|\b(?P<word>"
+    + "|".join(word.replace(" ", r"\s") for word in sorted(_WORDS, key=len, reverse=True))
+    + rf")\b)[\s:.]{{0,3}}(?:(?:about|the|around|a)\s)?[$\u20ac]?(?P<number>{NUMBER}|{_SMALL})"
+    r"(?P<scale>\s?(?:(?-i:k|M)(?![\w/])|(?:thousand|million|billion)(?!\w)))?(?P<rest>\s?)",
     re.IGNORECASE,
 )
 _SUFFIXED = re.compile(
-    rf"(?<![\w.,])(?P<number>{_NUMBER})(?P<unit>\s?%|\s?(?:percent|pct|{_TIME_UNIT})(?!\w))?\s?"
-    r"(?:(?P<plus>\+)(?!\w)|\bor\s(?P<way>more|higher|above|greater|less|lower|below|fewer)\b)",
+    rf"(?<![\w.,-])(?P<number>{NUMBER}|{_SMALL})(?P<unit>\s?%|\s?(?:percent|pct)(?!\w)|\s?{TIME_UNIT})?\s?"
+    rf"(?:(?P<plus>\+)(?![\w+])(?P<after>\s?%|\s{TIME_UNIT})?"
+    r"|\b(?:or|and)\s(?P<way>more|higher|above|greater|longer|over|slower|less"
+    r"|lower|below|fewer|under|faster|up|worse)\b|(?P<bound>max(?:imum)?|at\smost|minimum|at\sleast)\b)",
     re.IGNORECASE,
 )
+_BETWEEN = re.compile(
+    rf"(?:\bbetween\s(?P<low>{NUMBER})(?:\s?%|\s?{TIME_UNIT})?\sand"
+    rf"|(?<![\w.,/-])(?P<from>{NUMBER})(?:\s?%)?\s?(?:-|\u2013|to))\s?(?P<number>{NUMBER})(?P<to>\s?)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    rf"\b(?:warn(?:ing)?|crit(?:ical)?|red|yellow|amber|orange)\s?(?:at\s|from\s|:\s?|=\s?)?"
+    rf"(?P<number>{NUMBER})\s?(?P<level>%|(?-i:ms|min|[smh]|GB|GiB)(?!\w))",
+    re.IGNORECASE,
+)
+_MAY = re.compile(rf"\d|{_SMALL}", re.IGNORECASE)
+"""Without a number there is no comparison, and the patterns need not be tried."""
+_NEVER = re.compile(
+    r"\b(?:never|(?:must|should|may|does|do|will|can)\s?not|doesn't|don't)\s(?:\w+\s){0,2}$",
+    re.IGNORECASE,
+)
+_NEGATED: Final[dict[Comparator, Comparator]] = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+_OUT_OF = re.compile(
+    r"\s?(?:in|of|out\sof)\s\d+\s(?!(?:seconds?|minutes?|mins?|hours?|days?|s|m|h)\b)",
+    re.IGNORECASE,
+)
+_AT = re.compile(rf"\bat\s(?P<number>{NUMBER})\s?(?P<percent>%)", re.IGNORECASE)
+_THOUSANDS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "billion": 1e9}
+_LESS = frozenset({"less", "lower", "below", "fewer", "under", "faster"})
+_JOINED = re.compile(r"\s?(?:is|are|was|goes|rises|stays|,)?\s?")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`[start, end)` is the comparison within the text; `window_end` is behind its window."""
+    """`[start, end)` is the comparison within the text; `window_end` is behind its window.
+
+    `sign` tells a sign such as ">" from words.
+    """
 
     start: int
     end: int
@@ -67,85 +130,197 @@ class Comparison:
     value: float
     unit: Unit
     window_s: float | None
+    sign: bool
+    noun: str = ""
+    """What a rate counts: "queries"."""
+    between: bool = False
+    """One end of a range."""
 
 
-def duration_s(text: str) -> float | None:
-    """The first duration in `text`, in seconds: "15 minutes", "2h", "1.5 s"; else None."""
-    found = _DURATION.search(text)
-    return None if found is None else _number(found[1]) * _time_unit(found[2])
+_Measured = tuple[float, Unit, int]
+_Reader = Callable[[re.Match[str], str, bool], list[Comparison]]
 
 
-def duration_at(text: str, at: int) -> float | None:
-    """The duration that begins at `at`, in seconds; None when there is none."""
-    found = _DURATION.match(text, at)
-    return None if found is None else _number(found[1]) * _time_unit(found[2])
+def may_compare(text: str) -> bool:
+    """Whether there is a number at all."""
+    return _MAY.search(text) is not None
 
 
-def comparisons(text: str) -> list[Comparison]:
-    """Every comparison with a number, in order. Sizes in bytes and multiples are left out."""
+@lru_cache(maxsize=KEPT)
+def comparisons(text: str, *, cell: bool = False) -> Sequence[Comparison]:
+    """Every comparison with a number, in order. Multiples and speeds in bytes are left out.
+
+    In a `cell` of a table "300-800 ms" is a range, while a sentence may mean a time to wait.
+    """
+    if not may_compare(text):
+        return ()
+    matches = [(found, reader) for pattern, reader in _PATTERNS for found in pattern.finditer(text)]
     read: list[Comparison] = []
-    for found in sorted(
-        (*_COMPARISON.finditer(text), *_SUFFIXED.finditer(text)), key=lambda match: match.start()
-    ):
-        comparison = _read(found, text)
+    for found, reader in sorted(matches, key=lambda match: match[0].start()):
         # "restarts > 3 over 10 minutes" has one comparison; the other number is its window.
-        if comparison is not None and (not read or found.start() >= read[-1].window_end):
+        if read and found.start() < read[-1].window_end:
+            continue
+        for comparison in reader(found, text, cell):
+            if read and _is_window(read[-1], comparison, text):
+                comparison = replace(comparison, window_s=read.pop().value)  # noqa: PLW2901
             read.append(comparison)
     return read
 
 
-def _read(found: re.Match[str], text: str) -> Comparison | None:
-    groups = found.groupdict()
-    scale = 1000.0 if groups.get("kilo") else 1.0
-    number = _number(groups["number"]) * scale
-    if "sign" in groups:
-        comparator = _SIGNS[groups["sign"]] if groups["sign"] else _WORDS[groups["word"].lower()]
-        measured = _unit(text, found.end(), number)
-    else:
-        less = (groups["way"] or "").lower() in ("less", "lower", "below", "fewer")
-        comparator = "<=" if less else ">="
-        measured = _unit((groups["unit"] or "").strip(), 0, number)
-        measured = measured and (measured[0], measured[1], found.end())
-    if measured is None:
+def quantity(text: str) -> tuple[float, Unit, str] | None:
+    """A text that is a number with its unit and nothing else before it, and what follows."""
+    found = re.match(rf"\W{{0,3}}({NUMBER})(\s?(?-i:[kM])(?![\w/]))?\s?", text)
+    if found is None:
         return None
-    value, unit, end = measured
-    if unit == "count" and (counted := _COUNTED.match(text, end)):
-        # "3 restarts in 10 minutes": what is counted stands between the number and its window.
-        window = _WINDOW.match(text, counted.end())
-    else:
-        window = _WINDOW.match(text, end)
-    return Comparison(
-        start=found.start(),
-        end=end,
-        window_end=end if window is None else window.end(),
-        comparator=comparator,
-        value=value,
-        unit=unit,
-        window_s=None
-        if window is None
-        else (_number(window[1]) if window[1] else 1.0) * _time_unit(window[2]),
+    scale = _THOUSANDS[found[2].strip().lower()] if found[2] else 1.0
+    measured = _unit(text, found.end(), number_of(found[1]) * scale)
+    return None if measured is None else (measured[0], measured[1], text[measured[2] :])
+
+
+def window_of(text: str) -> float | None:
+    """The window that a text states before its number: "restarts in the last 10 minutes"."""
+    found = _BEFORE.search(text)
+    return (
+        None if found is None else duration_of(found["time"] or found["mean"] or found["adjective"])
     )
 
 
-def _unit(text: str, at: int, number: float) -> tuple[float, Unit, int] | None:
+def _is_window(first: Comparison, second: Comparison, text: str) -> bool:
+    """ "errors over 5 min > 5%": the first of the two is the window of the second."""
+    return (
+        first.unit == "s"
+        and not first.sign
+        and first.window_s is None
+        and second.unit != "s"
+        and _JOINED.fullmatch(text, first.end, second.start) is not None
+    )
+
+
+def _compared(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "> 5%", "more than 3"."""
+    number = number_of(found["number"])
+    if found["scale"]:
+        number *= _THOUSANDS[found["scale"].strip().lower()]
+    measured = _unit(text, found.end(), number)
+    if measured is None or _OUT_OF.match(text, measured[2]):
+        return []
+    if found["sign"]:
+        return [_comparison(found.start(), _SIGNS[found["sign"]], measured, text, sign=True)]
+    word = re.sub(r"\s", " ", found["word"].lower())
+    comparator = _WORDS[word]
+    if word in ("faster than", "slower than") and measured[1] != "s":
+        comparator = ">" if word == "faster than" else "<"
+    if _NEVER.search(text[max(0, found.start() - 60) : found.start()]):
+        comparator = _NEGATED.get(comparator, comparator)
+    return [_comparison(found.start(), comparator, measured, text)]
+
+
+def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "5+", "90% or more", "30 s max"."""
+    bound = (found["bound"] or "").lower()
+    less = (found["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
+    measured = _unit((found["unit"] or found["after"] or "").strip(), 0, number_of(found["number"]))
+    assert measured is not None  # a share, a time or a bare number
+    sign = found["plus"] is not None
+    whole = (measured[0], measured[1], found.end())
+    return [_comparison(found.start(), "<=" if less else ">=", whole, text, sign=sign)]
+
+
+def _between(found: re.Match[str], text: str, cell: bool) -> list[Comparison]:
+    """ "between 5 and 10 %", "900 to 1,500 req/s"."""
+    low, high = number_of(found["low"] or found["from"]), number_of(found["number"])
+    least, most = _unit(text, found.end(), low), _unit(text, found.end(), high)
+    if most is None or least is None or low >= high:
+        return []
+    # "900 to 1,500" of something that has no unit may be anything, "3 to 5 minutes" a wait.
+    if found["low"] is None and not cell and most[1] in ("count", "s"):
+        return []
+    ends = (
+        _comparison(found.start(), ">=", least, text),
+        _comparison(found.start(), "<=", most, text),
+    )
+    return [replace(one, between=True) for one in ends]
+
+
+def _at(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "CPU at 100 %"."""
+    share = _share(number_of(found["number"]))
+    return [_comparison(found.start(), ">=", (share, "ratio", found.end()), text)]
+
+
+def _named(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "warning 70 %, critical 90 %"."""
+    measured = _unit(text, found.start("level"), number_of(found["number"]))
+    return [] if measured is None else [_comparison(found.start(), ">", measured, text)]
+
+
+_PATTERNS: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = (
+    (_COMPARISON, _compared),
+    (_SUFFIXED, _suffixed),
+    (_BETWEEN, _between),
+    (_AT, _at),
+    (_NAMED, _named),
+)
+
+
+def _comparison(
+    start: int,
+    comparator: Comparator,
+    measured: _Measured,
+    text: str,
+    *,
+    sign: bool = False,
+) -> Comparison:
+    value, unit, end = measured
+    after = _AFTER.match(text, end)
+    if after is None and (counted := _COUNTED.match(text, end)):
+        # "3 restarts in 10 minutes": what is counted stands between the number and its window.
+        after = _AFTER.match(text, counted.end())
+    window_s = None
+    if after is not None:
+        time = after["time"] or after["in_brackets"] or after["slash"] or after["comma"]
+        window_s = duration_of(time) if time[0].isdigit() or " " in time else unit_s(time)
+        window_s = duration_of(time) if window_s is None else window_s
+    return Comparison(
+        start=start,
+        end=end,
+        window_end=end if after is None else after.end(),
+        comparator=comparator,
+        value=value,
+        unit=unit,
+        window_s=window_s,
+        sign=sign,
+        noun=_noun(text, end) if unit == "req/min" else "",
+    )
+
+
+def _share(percent: float) -> float:
+    """15 digits keep 0.05 what 5/100 is, whatever the division leaves in the last place."""
+    return round(percent / 100, 15)
+
+
+def _noun(text: str, end: int) -> str:
+    """The word that a rate's unit begins with: "queries per second", "req/s"."""
+    found = re.search(
+        r"([A-Za-z]\w*)\s?(?:/|per\s|a\s)\s?[a-z]+\Z|([a-z]+)\Z", text[max(0, end - 40) : end]
+    )
+    return "" if found is None else (found[1] or found[2]).lower()
+
+
+def _unit(text: str, at: int, number: float) -> _Measured | None:
     """The number in its base unit, and where the unit ends; None when it cannot be compared."""
     if found := _PERCENT.match(text, at):
-        # 15 digits keep 0.05 what 5/100 is, whatever the division leaves in the last place.
-        return round(number / 100, 15), "ratio", found.end()
-    if found := _RATES.match(text, at):
-        per = (found["per"] or {"rpm": "m"}.get(found["short"].lower(), "s")).lower()
-        return number * 60 / _time_unit(per), "req/min", found.end()
-    if found := re.compile(rf"-?({_TIME_UNIT})(?![\w/])", re.IGNORECASE).match(text, at):
-        return round(number * _time_unit(found[1]), 15), "s", found.end()
+        return _share(number), "ratio", found.end()
     if _OTHER_UNIT.match(text, at):
         return None
+    if found := _RATES.match(text, at):
+        short = {"rpm": "m"}.get((found["short"] or "").lower(), "s")
+        per = found["per"] or found["slash"] or found["alone"] or short
+        return number * 60 / unit_s(per), "req/min", found.end()
+    if found := re.compile(rf"-?({TIME_UNIT})", re.IGNORECASE).match(text, at):
+        return round(number * unit_s(found[1]), 15), "s", found.end()
+    if found := _BYTES.match(text, at):
+        scale = (found["scale"] or "").lower()
+        power = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}[scale]
+        return number * (1024 if found["binary"] else 1000) ** power, "bytes", found.end()
     return number, "count", at
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
-
-
-def _time_unit(name: str) -> float:
-    name = name.lower()
-    return _TIME["ms" if name.startswith(("ms", "milli")) else name[0]]

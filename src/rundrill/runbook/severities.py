@@ -1,174 +1,202 @@
-"""Severity levels, whether headings, list items or rows of a table describe them."""
+"""Severity levels, whether headings, list items, sentences or rows of a table describe them."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from rundrill.model import Severity, Threshold
-from rundrill.runbook.claims import Statement
-from rundrill.runbook.commands import walk
-from rundrill.runbook.markdown import ItemList, Paragraph, Table, Text
-from rundrill.runbook.meaning import Meaning, clean_title, match_level, words_of
+from rundrill.claims import Severity, Threshold
+from rundrill.runbook.levels import Level, match_level, twins_of
+from rundrill.runbook.meaning import PEOPLE, Meaning
 from rundrill.runbook.outline import Section
-from rundrill.runbook.quantities import duration_s
-from rundrill.runbook.thresholds import read_thresholds
+from rundrill.runbook.statements import Statement
 from rundrill.runbook.wordset import word_set
 
-_CODES = {"severity": "SEV", "priority": "P", "level": "L"}
-_RESPONSE = re.compile(
-    r"\b(?:response(?:\s(?:time|target|sla|within))?|respond(?:ed)?(?:\s(?:to\s)?(?:with)?in)?"
-    r"|time\sto\srespond|acknowledg\w*|ack|sla|reaction(?:\stime)?)\b[\s\w()]{0,30}?[\s:=≤<\u2013-]{1,4}"
-    r"(?=~?\s?\d)",
-    re.IGNORECASE,
+_SEVERITY_WORDS = word_set("severity severities priority priorities level levels sev sevs class")
+_NAME_COLUMNS = word_set("name label level title severity")
+_META = word_set(
+    "response respond ack acknowledge acknowledgement acknowledgment sla reaction escalation"
+    " escalate notify notification communication update updates owner contact who resolution"
+    " resolve fix example examples frequency cadence stakeholders time"
 )
 _LABEL = re.compile(
-    r"\W*(?:escalat|notify|notification|communicat|update|owner|contact|page\b|exam)", re.IGNORECASE
+    r"\W*(?:escalat|notify|notification|communicat|update|owner|contact|page\b|exam|ack\w*\s(?:in|with)"
+    r"|respon\w*(?:\s\w+){0,2}\s?(?:[:=<]|(?:with)?in\s)|[\w\s]{3,20}:\s)",
+    re.IGNORECASE,
 )
-_RESPONSE_COLUMN = word_set("response respond ack acknowledge acknowledgement sla reaction")
-_META_COLUMN = word_set(
-    "escalation escalate notify notification communication update updates owner contact who"
-    " resolution resolve fix"
-)
+_ANSWERS = re.compile(r"\b(?:respon|ack|react|sla)\w*\b.*(?:\d|immediate|day)", re.IGNORECASE)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Level:
-    id: str
-    name: str
-    line: int
-    section: str
-    conditions: list[Statement] = field(default_factory=list)
-    response_time_s: float | None = None
-    response_line: int | None = None
+@dataclass(slots=True)
+class Levels:
+    """The levels that the document defines, and which of them a statement speaks of."""
 
-    def take(self, statement: Statement) -> None:
-        """A line that says how soon to respond, whom to tell, or when the level applies."""
-        seconds = response_time_s(statement.text)
-        if seconds is not None:
-            if self.response_time_s is None:
-                self.response_time_s, self.response_line = seconds, statement.line
-        elif statement.text and not _LABEL.match(statement.text):
-            self.conditions.append(statement)
+    defined: dict[str, tuple[Level, Statement]] = field(default_factory=dict)
+    definers: set[int] = field(default_factory=set)
+    """Statements, by identity, that define a level."""
+    sections: dict[int, str] = field(default_factory=dict)
+    """Sections, by identity, that are about one."""
+    names: dict[str, str] = field(default_factory=dict)
+    twins: dict[str, list[str]] = field(default_factory=dict)
+    """Levels described together: "P3/P4"."""
 
-    def severity(self) -> Severity:
-        thresholds: list[Threshold] = []
-        for one in self.conditions:
-            thresholds += read_thresholds(one.text, line=one.line, section=self.section)
-        return Severity(
-            id=self.id,
-            name=self.name,
-            line=self.line,
-            conditions=tuple(one.text for one in self.conditions),
-            thresholds=tuple(threshold for threshold in thresholds if threshold.subject),
-            response_time_s=self.response_time_s,
-            response_line=self.response_line,
-        )
-
-
-def read_severities(sections: Iterable[Section]) -> tuple[Severity, ...]:
-    """The levels in document order; a level described in two places is one."""
-    merged: dict[str, Severity] = {}
-    for section in sections:
-        for level in _levels(section):
-            read = level.severity()
-            known = merged.get(read.id)
-            merged[read.id] = read if known is None else _merge(known, read)
-    return tuple(merged.values())
-
-
-def response_time_s(text: str) -> float | None:
-    """ "Response Time: 15 minutes" or "respond within 2 h" in seconds.
-
-    "Slow response times (>3s)" states a symptom, no promise, and gives None.
-    """
-    if re.search(r"[<>≥]", text):
+    def of(self, statement: Statement) -> str | None:
+        """The id of the level that the statement belongs to."""
+        at: Statement | None = statement
+        while at is not None:
+            if (known := self._known(at.level)) is not None:
+                return known
+            at = at.above
+        section: Section | None = statement.section
+        while section is not None:
+            if id(section) in self.sections:
+                return self.sections[id(section)]
+            section = section.parent
         return None
-    found = _RESPONSE.search(text)
-    return None if found is None else duration_s(text[found.end() : found.end() + 40])
+
+    def describes(self, statement: Statement) -> bool:
+        """Whether it is part of the definition of a level."""
+        at: Statement | None = statement
+        while at is not None:
+            if id(at) in self.definers:
+                return True
+            at = at.above
+        section: Section | None = statement.section
+        while section is not None:
+            if id(section) in self.sections:
+                return True
+            section = section.parent
+        return False
+
+    def _known(self, level: Level | None) -> str | None:
+        if level is None:
+            return None
+        return level.id if level.id in self.defined else self.names.get(level.name.lower())
 
 
-def _merge(known: Severity, more: Severity) -> Severity:
-    late = known.response_time_s is None
-    return replace(
-        known,
-        conditions=known.conditions + more.conditions,
-        thresholds=known.thresholds + more.thresholds,
-        response_time_s=more.response_time_s if late else known.response_time_s,
-        response_line=more.response_line if late else known.response_line,
+def find_levels(statements: Sequence[Statement]) -> Levels:
+    """The levels in document order, each with the statement that defines it."""
+    levels = Levels()
+    promising = _promising(statements)
+    for wanted in (_defines, _mentions):
+        for statement in statements:
+            level = statement.level
+            if level is None or not wanted(statement, level):
+                continue
+            if statement.form == "heading" and not _describes(statement, promising):
+                continue
+            if level.id in levels.defined and statement.section.meaning is not Meaning.SEVERITY:
+                if statement.form == "heading":
+                    levels.sections[id(statement.section)] = level.id
+                continue
+            levels.defined.setdefault(level.id, (level, statement))
+            for twin in twins_of(statement.text, level):
+                if twin.id not in levels.defined:
+                    levels.defined[twin.id] = (twin, statement)
+                    levels.twins.setdefault(level.id, []).append(twin.id)
+            levels.definers.add(id(statement))
+            if statement.form == "heading":
+                levels.sections[id(statement.section)] = level.id
+        if levels.defined:
+            break
+    for level, _ in levels.defined.values():
+        levels.names.setdefault(level.name.lower(), level.id)
+    return levels
+
+
+def _promising(statements: Sequence[Statement]) -> set[int]:
+    """The sections, by identity, in which something says how soon to respond."""
+    found: set[int] = set()
+    for statement in statements:
+        if _ANSWERS.search(statement.text[:500]):
+            section: Section | None = statement.section
+            while section is not None:
+                found.add(id(section))
+                section = section.parent
+    return found
+
+
+def _describes(statement: Statement, promising: set[int]) -> bool:
+    """Elsewhere than among the severities "P1 ..." is a definition only when it promises."""
+    parent = statement.section.parent
+    among = parent is not None and parent.meaning is Meaning.SEVERITY
+    return among or id(statement.section) in promising
+
+
+def _defines(statement: Statement, level: Level) -> bool:
+    meaning = statement.section.meaning
+    parent = statement.section.parent
+    if statement.form == "heading":
+        under = parent is not None and parent.meaning is Meaning.SEVERITY
+        return under or (level.numbered and meaning not in PEOPLE | {Meaning.POST_INCIDENT})
+    if statement.form == "row":
+        if any(cell.words & {"alert", "alerts", "alarm"} for cell in statement.cells):
+            return False
+        first = statement.cells[0]
+        headed = bool(first.words & _SEVERITY_WORDS)
+        return statement.cells[0].level is not None and (
+            meaning is Meaning.SEVERITY or (headed and meaning not in PEOPLE)
+        )
+    above = statement.above
+    if statement.form == "item" and above is not None and above.level is not None:
+        return False
+    if statement.section.level_of_severity is not None:
+        return False
+    announced = set(re.findall(r"[a-z]+", statement.lead.lower())) & _SEVERITY_WORDS
+    return meaning is Meaning.SEVERITY or (
+        bool(announced) and statement.form == "item" and meaning not in PEOPLE
     )
 
 
-def _levels(section: Section) -> Iterator[_Level]:
-    if section.meaning not in (Meaning.SEVERITY, Meaning.UNKNOWN):
-        return
-    level = _level(section.title, section.line, section.title)
-    if level is not None:
-        for block in walk(section.blocks):
-            if isinstance(block, Paragraph):
-                for line in block.text.lines:
-                    level.take(Statement(line.line, line.plain))
-        # Elsewhere "P1 ..." is a definition only when it promises something.
-        if section.meaning is Meaning.SEVERITY or level.response_time_s is not None:
-            yield level
-    if level is not None or section.meaning is not Meaning.SEVERITY:
-        return
-    for block in section.blocks:
-        if isinstance(block, ItemList):
-            yield from _from_list(block, section)
-        elif isinstance(block, Table):
-            yield from _from_table(block, section)
+def _mentions(statement: Statement, level: Level) -> bool:
+    """Where no section defines them, the first place that gives each a promise of its own."""
+    return level.numbered and (statement.form != "paragraph" or len(statement.text) > 3)
 
 
-def _level(text: str, line: int, section: str) -> _Level | None:
-    found = match_level(text)
-    if found is None:
-        return None
-    if found["kind"]:
-        kind = found["kind"].lower()
-        code = _CODES.get(kind, kind.upper()) + found["number"]
-        rest = text[found.end() :].strip(" :\u2013\u2014-")
-        if rest.startswith("("):
-            rest = rest[1:].partition(")")[0]
-        name = re.split(r"[(:.,;\u2013\u2014]|\s-\s", rest, maxsplit=1)[0].strip()
-    else:
-        code, name = found["name"].lower(), found["name"].capitalize()
-    return _Level(id=code, name=name or code, line=line, section=section)
+def level_name(level: Level, statement: Statement) -> str:
+    """The name beside the level's id; of a row, that of its own column."""
+    for cell in statement.cells[1:]:
+        named = match_level(cell.plain)
+        if not level.name and named is not None and not named.numbered and len(cell.plain) < 20:
+            return named.name
+        if cell.words & _NAME_COLUMNS and cell.plain and len(cell.plain) < 40:
+            return cell.plain
+    return level.name or level.id
 
 
-def _from_list(block: ItemList, section: Section) -> Iterator[_Level]:
-    for item in block.items:
-        text = item.text.plain
-        level = _level(text, item.line, section.title)
-        if level is None:
+def conditions_of(statements: Iterable[Statement]) -> Iterator[str]:
+    """When the level applies, of the statements that describe it."""
+    for statement in statements:
+        if statement.form == "heading":
             continue
-        # "**SEV1 (Critical)**: outage. Respond within 15 minutes." says all in one item.
-        head, _, rest = text.partition(":")
-        for sentence in re.split(r"(?<=[.;])\s", rest or head):
-            level.take(Statement(item.line, clean_title(sentence).rstrip(" .;")))
-        for inner in walk(item.blocks[1:]):
-            if isinstance(inner, Paragraph):
-                for line in inner.text.lines:
-                    level.take(Statement(line.line, line.plain))
-        yield level
-
-
-def _from_table(block: Table, section: Section) -> Iterator[_Level]:
-    heads = [set(words_of(head.plain)) for head in block.header]
-    for row in block.rows:
-        level = _level(row[0].plain, row[0].line, section.title)
-        if level is None:
+        if statement.cells:
+            for cell in statement.cells[1:]:
+                if cell.plain and not cell.words & (_META | {"name", "label", "level"}):
+                    yield cell.plain
             continue
-        for head, cell in zip(heads[1:], row[1:], strict=False):
-            _take_cell(level, head, cell)
-        yield level
+        text = statement.text
+        own = statement.level
+        if own is not None:
+            text = text[own.end :].partition(":")[2] or text[own.end :]
+        for sentence in re.split(r"(?<=[.;])\s", text):
+            sentence = sentence.strip(" .;*")  # noqa: PLW2901
+            if sentence and not _LABEL.match(sentence):
+                yield sentence
 
 
-def _take_cell(level: _Level, head: set[str], cell: Text) -> None:
-    if _RESPONSE_COLUMN & head:
-        seconds = duration_s(cell.plain)
-        if seconds is not None and level.response_time_s is None:
-            level.response_time_s, level.response_line = seconds, cell.line
-    elif head & {"name", "label", "level"}:
-        level.name = cell.plain or level.name
-    elif not _META_COLUMN & head and cell.plain:
-        level.conditions.append(Statement(cell.line, cell.plain))
+def make_severity(
+    level: Level,
+    statement: Statement,
+    *,
+    conditions: Iterable[str],
+    thresholds: Iterable[Threshold],
+    response: tuple[float | None, int | None],
+) -> Severity:
+    return Severity(
+        id=level.id,
+        name=level_name(level, statement),
+        line=statement.line,
+        conditions=tuple(conditions),
+        thresholds=tuple(thresholds),
+        response_time_s=response[0],
+        response_line=response[1],
+    )

@@ -1,10 +1,18 @@
-"""Lines of a code block to whole commands: continuations, quotes, heredocs, comments, prompts."""
+"""Lines of a code block to whole commands: continuations, quotes, heredocs, loops, prompts."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-_PROMPT = re.compile(r"\s*(?:[\w.@:~/-]{0,40}\s?)?[$%\u276f]\s+(?=\S)")
+_PROMPT = re.compile(
+    r"\s*(?:\([\w.-]{1,20}\)\s?)?(?:\[[\w.@:~/ -]{1,40}\]"
+    r"|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
+)
+_ROOT_PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?)?#\s+(?=\S)")
+MAX_LOOP = 100
+"""Lines of a loop; a longer one is read line by line."""
+_OPENS = re.compile(r"(?:^|[;&|]\s*|\b(?:do|then|else)\s)\s*(?:for|while|until|select|if|case)\b")
+_CLOSES = re.compile(r"(?:^|[;&|]\s*|\s)(?:done|fi|esac)\b")
 _HEREDOC = re.compile(r"(?<!<)<<-?\s?(['\"]?)([A-Za-z_]\w*)\1(?!\w)")
 
 
@@ -13,21 +21,26 @@ class ShellLine:
     """One command with the line it begins on and the comment above it."""
 
     line: int
+    last_line: int
     text: str
     comment: str
     prompted: bool
 
 
-def read_shell(lines: Sequence[str], *, first_line: int) -> Iterator[ShellLine]:
-    """The commands of a block whose first line is `first_line`. Blank lines are left out."""
+def read_shell(lines: Sequence[str], *, first_line: int, root: bool = False) -> Iterator[ShellLine]:
+    """The commands of a block whose first line is `first_line`. Blank lines are left out.
+
+    `root` takes `# ` for a prompt and not for a comment.
+    """
     at = 0
     comment = ""
     # A quote that nothing below closes is an apostrophe; looked for only once for each kind.
     unclosed: set[str] = set()
     last = {line.strip(): number for number, line in enumerate(lines)}
+    closes = max((at for at, line in enumerate(lines) if _CLOSES.search(line)), default=-1)
     while at < len(lines):
         start = at
-        text, prompted = _without_prompt(lines[at])
+        text, prompted = _without_prompt(lines[at], root=root)
         at += 1
         if not text or text.startswith("#"):
             comment = text.lstrip("# ").strip() if text else ""
@@ -35,8 +48,10 @@ def read_shell(lines: Sequence[str], *, first_line: int) -> Iterator[ShellLine]:
         text, at = _with_continuations(text, lines, at)
         text, at = _with_quotes(text, lines, at, unclosed)
         text, at = _with_heredoc(text, lines, at, last)
+        if closes >= at:
+            text, at = _with_loop(text, lines, at)
         text = without_comment(text).strip()
-        yield ShellLine(first_line + start, text, comment, prompted)
+        yield ShellLine(first_line + start, first_line + at - 1, text, comment, prompted)
         comment = ""
 
 
@@ -47,6 +62,8 @@ def strip_prompt(text: str) -> str:
 
 def without_comment(text: str) -> str:
     """`text` up to a `#` that begins a word outside quotes."""
+    if "#" not in text:
+        return text
     quote = ""
     previous = " "
     for at, char in enumerate(text):
@@ -60,8 +77,10 @@ def without_comment(text: str) -> str:
     return text
 
 
-def _without_prompt(line: str) -> tuple[str, bool]:
+def _without_prompt(line: str, *, root: bool = False) -> tuple[str, bool]:
     found = _PROMPT.match(line)
+    if found is None and root:
+        found = _ROOT_PROMPT.match(line)
     return (line.strip(), False) if found is None else (line[found.end() :].strip(), True)
 
 
@@ -78,6 +97,21 @@ def _with_continuations(text: str, lines: Sequence[str], at: int) -> tuple[str, 
         at += 1
     parts[-1] = parts[-1].removesuffix("\\").rstrip() if _continues(parts[-1]) else parts[-1]
     return " ".join(part for part in parts if part), at
+
+
+def _with_loop(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
+    """Goes on to the line that ends a loop or a condition, when one does."""
+    depth = len(_OPENS.findall(text)) - len(_CLOSES.findall(text))
+    if depth <= 0:
+        return text, at
+    parts = [text]
+    for end in range(at, min(len(lines), at + MAX_LOOP)):
+        line = lines[end].strip()
+        parts.append(line)
+        depth += len(_OPENS.findall(line)) - len(_CLOSES.findall(line))
+        if depth <= 0:
+            return "\n".join(part for part in parts if part), end + 1
+    return text, at
 
 
 def _with_quotes(text: str, lines: Sequence[str], at: int, unclosed: set[str]) -> tuple[str, int]:
@@ -97,6 +131,8 @@ def _with_quotes(text: str, lines: Sequence[str], at: int, unclosed: set[str]) -
 
 def _open_quote(text: str, quote: str) -> str:
     """The quote that is open after `text`, given the one open before it."""
+    if "'" not in text and '"' not in text:
+        return quote
     previous = " "
     for char in text:
         if quote:

@@ -1,92 +1,190 @@
-"""Sentences to `Threshold`: which number is stated about what."""
+"""Statements to `Threshold`: which number is stated about what."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
-from rundrill.model import Threshold
-from rundrill.runbook.quantities import comparisons
+from rundrill.claims import Threshold, Unit
+from rundrill.runbook.durations import unit_s
+from rundrill.runbook.meaning import Meaning
+from rundrill.runbook.measures import MEASURES
+from rundrill.runbook.parts import Part, Role, parts_of
+from rundrill.runbook.quantities import Comparison, may_compare, window_of
+from rundrill.runbook.stated import STEADY_WORDS, is_stated
+from rundrill.runbook.statements import Statement
+from rundrill.runbook.subjects import metric_of, statistic_of, words_about
 from rundrill.runbook.wordset import word_set
 
-_WORD = re.compile(r"[a-z0-9][a-z0-9_./-]*", re.IGNORECASE)
-_CLAUSE = re.compile(r"[:(;|]|[.,]\s|\s(?:and|or|but|when|if|while)\s", re.IGNORECASE)
-_SUBJECTS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
-    ("success rate", (frozenset({"success", "rate"}), frozenset({"success", "ratio"}))),
-    (
-        "error rate",
-        (
-            frozenset({"error", "rate"}),
-            frozenset({"failure", "rate"}),
-            frozenset({"error", "ratio"}),
-            frozenset({"5xx"}),
-        ),
-    ),
-    (
-        "response time",
-        (
-            frozenset({"response", "time"}),
-            frozenset({"latency"}),
-            frozenset({"p50"}),
-            frozenset({"p90"}),
-            frozenset({"p95"}),
-            frozenset({"p99"}),
-        ),
-    ),
-    ("throughput", (frozenset({"throughput"}), frozenset({"request", "rate"}))),
-    ("memory usage", (frozenset({"memory"}), frozenset({"ram"}))),
-    ("cpu usage", (frozenset({"cpu"}),)),
-    ("disk usage", (frozenset({"disk"}),)),
-    ("restart count", (frozenset({"restart"}),)),
+_COUNTED_END = re.compile(
+    r"\b(?:times|after|in|for|on|per|is|are|was|were|has|have|over|within|during|at|or|and|but|when"
+    r"|if|to|since|while|the)\b|[.,;:()]",
+    re.IGNORECASE,
 )
-_FILLER = word_set(
-    "a an the is are be been being was should must may can will shall stay stays remain remains"
-    " keep kept normal normally usual usually typical typically expected current currently high"
-    " higher low lower slow slower elevated increased average mean total of for at by with in on"
-    " any than it its their value baseline target threshold goes rises drops falls"
+_SHARE_END = re.compile(r"[.;:()]|,\s|\b(?:and|or|but|for|when|if|while)\b", re.IGNORECASE)
+_RATED: Final = {
+    "req": "requests",
+    "": "throughput",
+    "rps": "requests",
+    "qps": "queries",
+    "tps": "transactions",
+    "rpm": "requests",
+}
+_TIMED: Final = word_set("latency time duration lag delay wait age")
+_REQUESTS: Final = frozenset({"requests", "queries", "transactions", "payments", "calls"})
+_FALLS = re.compile(
+    r"\b(?:must|should|has\sto|shall|needs?\sto|will)\s(?:\w+\s){0,2}$|\b(?:falls?|drops?|returns?"
+    r"|recovers?|back|be)\s(?:to\s)?$",
+    re.IGNORECASE,
 )
-_SINGULAR = {"rates": "rate", "times": "time", "errors": "error", "failures": "failure",
-             "restarts": "restart", "latencies": "latency", "requests": "request"}  # fmt: skip
-MAX_TEXT = 2000
-"""A longer line is prose nobody would call a threshold."""
+_RATIOS: Final = word_set("ratio rate utilisation utilization availability fraction share")
+_SENTENCE = re.compile(r"(?<!i\.e)(?<!e\.g)[.;!?]\s")
+_PRONOUN = re.compile(r"\b(?:it|this|that|they|these)\b", re.IGNORECASE)
 
 
-def read_thresholds(text: str, *, line: int, section: str) -> Iterator[Threshold]:
-    """Every threshold that `text`, one line or item of the runbook, states."""
-    if len(text) > MAX_TEXT:
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A threshold and where it stands in its statement's text."""
+
+    start: int
+    end: int
+    threshold: Threshold
+
+
+def read_thresholds(
+    statement: Statement, *, level: str | None, known_level: bool
+) -> Iterator[Read]:
+    """Every threshold that a statement gives; `level` is the severity it belongs to."""
+    if not may_compare(statement.text):
         return
-    begin = 0
-    for found in comparisons(text):
-        yield Threshold(
-            line=line,
-            section=section,
-            text=text,
-            subject=subject_of(text[begin : found.start], text[found.end :]),
-            comparator=found.comparator,
-            value=found.value,
-            unit=found.unit,
-            window_s=found.window_s,
-        )
-        begin = found.window_end
+    own = _role(statement, known_level=known_level)
+    for part in parts_of(statement):
+        role = part.role or own
+        plain = part.text.plain
+        begin, last = 0, ""
+        for one in part.comparisons():
+            before, carried = _before(plain[begin : one.start], last)
+            subject = _subject(before, plain[one.end :], one, part, carried)
+            begin = one.window_end
+            if not subject or not is_stated(statement, one, plain, subject, role):
+                continue
+            last = subject
+            unit, value = _as_ratio(one, subject, before)
+            due = _due_within(plain, one)
+            window_s = (
+                (None if due else one.window_s)
+                or part.window_s
+                or window_of(before)
+                or _rate_of(part, one)
+            )
+            threshold = Threshold(
+                line=part.text.line_at(one.start),
+                section=statement.section.title,
+                text=part.said or statement.text,
+                subject=subject,
+                metric="throughput" if subject in _REQUESTS else metric_of(subject),
+                comparator=one.comparator,
+                value=value,
+                unit=unit,
+                window_s=window_s,
+                statistic=statistic_of(before) or part.statistic,
+                role=_normal_role(role, _SENTENCE.split(plain[: one.end])[-1]),
+                severity=level,
+            )
+            yield Read(one.start, one.end if due else one.window_end, threshold)
 
 
-def subject_of(before: str, after: str = "") -> str:
-    """What a number is about: the words before it, nearest first, else those after it.
+def _before(text: str, last: str) -> tuple[str, str]:
+    """The words of the sentence before a number, and the subject that goes on into it.
 
-    The usual subjects have one spelling each ("error rate", "response time", "throughput",
-    "memory usage", "cpu usage", "success rate", "restart count", "disk usage"); any other
-    keeps its own words in lower case.
+    Where the sentence has only a pronoun, that is about what the sentence before is about.
     """
-    clauses = [words for part in reversed(_CLAUSE.split(before)) if (words := _words(part))]
-    clauses.append(_words(_CLAUSE.split(after.lstrip(" ):"), maxsplit=1)[0]))
-    for words in clauses:
-        for subject, variants in _SUBJECTS:
-            if any(variant <= set(words) for variant in variants):
-                return subject
-    return next((" ".join(words) for words in clauses if words), "")
+    *sentences, before = _SENTENCE.split(text)
+    if _PRONOUN.search(before) and not words_about(before):
+        before = f"{' '.join(sentences[-1:])} {before}"
+    return before, "" if sentences else last
 
 
-def _words(text: str) -> list[str]:
-    return [
-        _SINGULAR.get(word, word)
-        for word in (found.lower().strip("./-") for found in _WORD.findall(text))
-        if word and word not in _FILLER
-    ]
+def _subject(before: str, after: str, one: Comparison, part: Part, last: str) -> str:
+    """What the number is about, in the text's own words.
+
+    "Lag above 5,000 messages" is about the lag; "more than 2% of the queries fail" says it after
+    the number. A second number in a sentence is still about the first's subject.
+    """
+    ahead = words_about(before)
+    beside = re.split(r"[,;(]|\s(?:and|or)\s", before)[-1]
+    if (
+        ":" not in beside
+        and not part.subject
+        and not words_about(beside)
+        and set(words_about("", after[:40]).split()[:3]) & MEASURES
+    ):
+        return words_about("", _COUNTED_END.split(after.strip(), maxsplit=1)[0])
+    if ahead and set(re.split(r"[\s_]", ahead)) & MEASURES:
+        return ahead
+    if part.subject and not (part.named and one.unit != "s"):
+        return part.subject
+    if not ahead and one.unit == "s" and statistic_of(before) in ("p50", "p90", "p95", "p99"):
+        return last if set(last.split()) & _TIMED else "latency"
+    if last and not ahead:
+        return last
+    behind = _behind(after, one)
+    if not behind and not ahead and not part.subject:
+        return part.around or words_about("", after)
+    return behind or ahead or part.subject
+
+
+def _behind(after: str, one: Comparison) -> str:
+    """The words after a number, where they say what is counted."""
+    if one.unit == "req/min":
+        return _RATED.get(one.noun[:3], one.noun)
+    ends = _COUNTED_END if one.unit == "count" else _SHARE_END
+    said = ends.split(after.strip(), maxsplit=1)[0]
+    words = words_about("", said)
+    if one.unit in ("ratio", "bytes"):
+        counted = re.match(r"\s?(?:of|are|is)\s", after) is not None
+        return words if counted or set(words.split()[:1]) & MEASURES else ""
+    return (
+        words
+        if one.unit == "count" and not one.sign and re.match(r"\s?[a-z]", after, re.IGNORECASE)
+        else ""
+    )
+
+
+def _due_within(text: str, one: Comparison) -> bool:
+    """ "Must fall below 0.5% within 10 minutes" says by when, not over how long."""
+    after = text[one.end : one.window_end]
+    return "within" in after and _FALLS.search(text[: one.start]) is not None
+
+
+def _as_ratio(one: Comparison, subject: str, before: str) -> tuple[Unit, float]:
+    """ "error ratio > 0.02" is a ratio, and so is "`Use%` at 90"."""
+    if one.unit == "count":
+        if one.value <= 1 and set(re.split(r"[\s_]", subject)) & _RATIOS and one.value != 0:
+            return "ratio", one.value
+        if before.rstrip(" `)*|:").removesuffix(" at").rstrip(" `)").endswith("%"):
+            return "ratio", one.value / 100
+    return one.unit, one.value
+
+
+def _rate_of(part: Part, one: Comparison) -> float | None:
+    """A row about "errors per minute" counts in windows of a minute."""
+    if one.unit != "count":
+        return None
+    found = re.search(
+        r"\bper\s(second|minute|hour|day)\b|/\s?(min|s|h)\b", part.name, re.IGNORECASE
+    )
+    return None if found is None else unit_s(found[1] or found[2])
+
+
+def _normal_role(role: Role, text: str) -> Role:
+    return "steady-state" if role == "other" and STEADY_WORDS.search(text) else role
+
+
+def _role(statement: Statement, *, known_level: bool) -> Role:
+    if known_level:
+        return "severity"
+    meaning = statement.section.meaning
+    if meaning is Meaning.STEADY_STATE:
+        return "steady-state"
+    return "alert" if meaning is Meaning.ALERTS else "other"

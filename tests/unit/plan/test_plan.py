@@ -186,6 +186,15 @@ def test_a_runbook_without_a_steady_state_cannot_be_drilled(files: Files) -> Non
         files.plan()
 
 
+def test_a_runbook_without_a_procedure_cannot_be_drilled(files: Files) -> None:
+    files.runbook.write_text(
+        "# A\n## Severity\n### P1\n- Response time: 30 minutes\n", encoding="utf-8"
+    )
+    with pytest.raises(RundrillError) as caught:
+        files.plan()
+    assert f"{files.runbook}:1: the runbook holds no procedure\n  fix: " in str(caught.value)
+
+
 def test_an_activity_of_another_provider_may_stand_among_the_phases(files: Files) -> None:
     files.spoil(
         files.experiment,

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import pytest
 
 from rundrill.base.clock import MonotonicClock
+from rundrill.claims import Command
 from rundrill.events import CommandFinished, CommandRefused, Event, StepSkipped, StepStarted
-from rundrill.model import BlastRadius, Command, PlannedStep, PodQuery
+from rundrill.model import BlastRadius, PlannedStep, PodQuery
 from rundrill.responder import AutoResponder, Kubectl, auto, find_kubectl
 from rundrill.runbook.placeholders import names
 from rundrill.target.cluster import ClusterError

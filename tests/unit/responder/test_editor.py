@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from rundrill.base.clock import MonotonicClock
+from rundrill.claims import Command
 from rundrill.events import CommandFinished, CommandRefused, Event
-from rundrill.model import BlastRadius, Command, Edit, PlannedStep
+from rundrill.model import BlastRadius, Edit, PlannedStep
 from rundrill.responder import AutoResponder, Kubectl, find_kubectl
 from rundrill.responder.editor import EditError, edit
 from rundrill.target.cluster import Cluster, object_path

@@ -2,15 +2,18 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from rundrill.errors import RunbookError
-from rundrill.runbook import load, parse, read_commands
+from rundrill.runbook import load, parse
 from rundrill.runbook.classify import command_kind, step_kind
+from rundrill.runbook.markdown import normal
 
 GOOD = "# A\n## Restart\n1. Restart: `kubectl rollout restart deploy/a -n a`\n"
 PIECES = st.sampled_from(
@@ -27,15 +30,9 @@ PIECES = st.sampled_from(
 
 @given(st.text() | st.lists(PIECES, max_size=60).map("".join))
 @settings(max_examples=400, deadline=None)
-def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        runbook = parse(text, "runbook.md")
-    except RunbookError as refused:
-        message = str(refused)
-        assert message.startswith("runbook.md:")
-        assert "\n  fix: " in message
-        return
-    last = len(text.splitlines()) + 1
+def test_any_text_is_read(text: str) -> None:
+    runbook = parse(text, "runbook.md")
+    last = len(runbook.lines)
     ids = [procedure.id for procedure in runbook.procedures]
     assert len(set(ids)) == len(ids)
     for procedure in runbook.procedures:
@@ -44,7 +41,21 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             assert 1 <= step.line <= last
             assert step.text
             step_kind(step)
-    assert all(1 <= command.line <= last for command in read_commands(text))
+    assert all(1 <= claim.line <= last for claim in runbook.claims)
+    assert len({claim.id for claim in runbook.claims}) == len(runbook.claims)
+
+
+@given(st.text() | st.lists(PIECES, max_size=60).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_no_line_is_lost(text: str) -> None:
+    runbook = parse(text, "runbook.md")
+    assert "\n".join(line.text for line in runbook.lines) == normal(text)
+    assert [line.number for line in runbook.lines] == list(range(1, len(runbook.lines) + 1))
+    assert {one for line in runbook.lines for one in line.claims} == {
+        claim.id for claim in runbook.claims
+    }
+    for line in runbook.lines:
+        assert (line.reading == "blank") == (not line.text.strip() and not line.claims)
 
 
 @given(st.text() | st.lists(PIECES, max_size=30).map("".join))
@@ -78,16 +89,39 @@ def test_reading_takes_time_in_proportion_to_the_text(unit: str) -> None:
     assert any(seconds(48_000) < 24 * max(seconds(6_000), 0.004) for _ in range(5))
 
 
+def best_of_three(run: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        run()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def test_reading_takes_little_more_than_the_markdown_library_itself() -> None:
+    """A megabyte in two seconds, where the library needs half a second; both on one machine."""
+    folder = Path(__file__).parent / "corpus"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*/runbook.md")) * 5
+    library = best_of_three(lambda: MarkdownIt("commonmark").enable("table").parse(text))
+    assert best_of_three(lambda: parse(text, "runbook.md")) < 12 * library
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["".join("  " * depth + "- a\n" for depth in range(10_000))[:1_000_000],
+     "```sh\nkubectl get pods\n" * 10_000, "- " * 10_000, "> " * 10_000, "[" * 100_000],
+    ids=["lists", "fences", "marks", "quotations", "brackets"],
+)  # fmt: skip
+def test_what_is_never_closed_takes_no_longer(text: str) -> None:
+    assert best_of_three(lambda: parse(text, "runbook.md")) < 5
+
+
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff"])
-def test_an_empty_runbook_is_refused(text: str) -> None:
+def test_an_empty_runbook_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "runbook.md"
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(RunbookError, match="the runbook is empty"):
-        parse(text, "runbook.md")
-
-
-def test_a_runbook_without_a_procedure_is_refused() -> None:
-    with pytest.raises(RunbookError) as caught:
-        parse("# Poems\n\nRoses are red.\n", "poems.md")
-    assert str(caught.value).startswith("poems.md:1: the runbook holds no procedure\n  fix: ")
+        load(path)
 
 
 def test_a_file_is_loaded(tmp_path: Path) -> None:
@@ -115,5 +149,5 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> Non
     with pytest.raises(RunbookError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}:3: the runbook is not UTF-8 text (byte 0xe9)\n  fix: save it as UTF-8"
+        f"{path}:3:4: the runbook is not UTF-8 text (byte 0xe9)\n  fix: save it as UTF-8"
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from rundrill.model import Command, Step
+from rundrill.claims import Command, Step
 from rundrill.runbook.classify import command_kind, step_kind
 
 DIAGNOSIS = [

@@ -2,10 +2,15 @@ from textwrap import dedent
 
 import pytest
 
-from rundrill.runbook import read_commands
+from rundrill.claims import Command
+from rundrill.runbook import parse
 from rundrill.runbook.shell import read_shell, without_comment
 
 FENCE = "```"
+
+
+def read_commands(text: str) -> list[Command]:
+    return [command for _, command in parse(text, "runbook.md").having(Command)]
 
 
 def found(text: str) -> list[tuple[int, str]]:
@@ -58,6 +63,10 @@ def test_quotes_and_heredocs_go_on_over_lines() -> None:
     ]
 
 
+def test_an_apostrophe_in_a_comment_opens_nothing() -> None:
+    assert found(block("sh", "ls # it's here\npwd\n")) == [(2, "ls"), (3, "pwd")]
+
+
 def test_a_second_apostrophe_is_not_looked_for_again() -> None:
     lines = ["echo don't", "echo won't", "echo can't"]
     assert [one.text for one in read_shell(lines[:1] + lines[2:], first_line=1)] == [
@@ -102,9 +111,14 @@ def test_an_indented_block_holds_commands_too() -> None:
     assert found("Run:\n\n    kubectl get pods\n    what it says\n") == [(3, "kubectl get pods")]
 
 
-def test_brackets_of_compound_statements_are_no_commands() -> None:
+def test_a_loop_is_one_command() -> None:
     text = block("bash", "for p in a b; do\n  kubectl delete pod $p\ndone\n")
-    assert found(text) == [(2, "for p in a b; do"), (3, "kubectl delete pod $p")]
+    assert found(text) == [(2, "for p in a b; do\nkubectl delete pod $p\ndone")]
+
+
+def test_a_loop_that_does_not_end_is_read_line_by_line() -> None:
+    text = block("sh", "for a in b; do\nfor c in d; do\nls\ndone\n")
+    assert found(text) == [(2, "for a in b; do"), (3, "for c in d; do\nls\ndone")]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +157,7 @@ def test_the_line_of_a_code_span_is_its_own() -> None:
         ("kubectl get -o go-template='{{range .items}}{{.a}}{{end}}'", ()),
         ("awk '{print $NF}' \\$HOME", ()),
         ('echo "$HOME"', ("$HOME",)),
+        ("echo a\\n $A", ("$A",)),
         ("a <b >c $1 $(d)", ()),
     ],
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 import promql_parser
 import pytest
 
-from rundrill.model import PodQuery, Runbook
-from rundrill.runbook import load, load_bindings, read_commands
+from rundrill.claims import Command, Runbook
+from rundrill.model import PodQuery
+from rundrill.runbook import load, load_bindings
 from rundrill.runbook.classify import step_kind
 
 FOLDER = Path(__file__).parents[3] / "runbooks" / "payment-service"
@@ -98,7 +99,7 @@ def test_every_severity_has_its_name_and_response_time(runbook: Runbook) -> None
 
 def test_the_numbers_of_the_severities_are_read(runbook: Runbook) -> None:
     read = {
-        (severity.id, one.subject, one.comparator, one.value, one.unit)
+        (severity.id, one.metric, one.comparator, one.value, one.unit)
         for severity in runbook.severities
         for one in severity.thresholds
     }
@@ -110,7 +111,7 @@ def test_the_numbers_of_the_severities_are_read(runbook: Runbook) -> None:
 
 
 def test_the_steady_state_is_read(runbook: Runbook) -> None:
-    read = [(one.subject, one.comparator, one.value, one.unit) for one in runbook.steady_state]
+    read = [(one.metric, one.comparator, one.value, one.unit) for one in runbook.steady_state]
     assert read == STEADY_STATE
 
 
@@ -144,12 +145,11 @@ def test_every_procedure_is_read_and_none_invented(runbook: Runbook) -> None:
         assert [step.number for step in procedure.steps] == list(range(1, len(procedure.steps) + 1))
 
 
-def test_every_command_of_the_document_is_found_in_order() -> None:
+def test_every_command_of_the_document_is_found_in_order(runbook: Runbook) -> None:
     expected = [
         command for steps in PROCEDURES.values() for _, commands in steps for command in commands
     ] + USEFUL_COMMANDS
-    text = PATH.read_text(encoding="utf-8")
-    assert [command.text for command in read_commands(text)] == expected
+    assert [command.text for _, command in runbook.having(Command)] == expected
 
 
 def test_the_monitoring_window_is_fifteen_minutes(runbook: Runbook) -> None:
@@ -159,7 +159,7 @@ def test_the_monitoring_window_is_fifteen_minutes(runbook: Runbook) -> None:
 
 def test_each_line_number_points_at_the_source(runbook: Runbook) -> None:
     lines = PATH.read_text(encoding="utf-8").splitlines()
-    for command in read_commands(PATH.read_text(encoding="utf-8")):
+    for _, command in runbook.having(Command):
         assert command.text in lines[command.line - 1]
     for procedure in runbook.procedures:
         assert procedure.title in lines[procedure.line - 1]
@@ -182,7 +182,7 @@ def test_the_digest_is_that_of_the_file(runbook: Runbook) -> None:
 
 def test_the_bindings_fit_the_runbook(runbook: Runbook) -> None:
     bindings = load_bindings(FOLDER / "bindings.yaml")
-    assert set(bindings.metrics) == {one.subject for one in runbook.steady_state}
+    assert set(bindings.metrics) == {one.metric for one in runbook.steady_state}
     assert set(bindings.alerts) == {one.id for one in runbook.alerts}
     needed = {
         name

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from rundrill.model import Runbook
+from rundrill.claims import Runbook
 from rundrill.runbook import parse
 
 
@@ -106,7 +106,7 @@ def test_emoji_bold_headings_and_labels_as_in_a_wiki_export() -> None:
     }
     assert runbook.procedures[1].section == "Common Issues & Solutions"
     assert runbook.procedures[1].steps[1].commands[0].placeholders == ("<pod-name>",)
-    assert [one.subject for one in runbook.steady_state] == [
+    assert [one.metric for one in runbook.steady_state] == [
         "error rate",
         "response time",
         "throughput",
@@ -139,10 +139,10 @@ def test_severities_in_a_table() -> None:
     assert [(s.id, s.name, s.response_time_s, s.response_line) for s in runbook.severities] == [
         ("SEV1", "Critical", 300.0, 7),
         ("SEV2", "Major", 3600.0, 8),
-        ("SEV3", "Minor", None, None),
+        ("SEV3", "Minor", None, 9),
     ]
     assert runbook.severities[0].conditions == ("error rate > 10%",)
-    assert runbook.severities[1].thresholds[0].subject == "response time"
+    assert runbook.severities[1].thresholds[0].metric == "response time"
     assert runbook.severities[1].thresholds[0].value == 2.0
 
 
@@ -172,7 +172,7 @@ def test_severities_in_a_list_with_words_for_numbers() -> None:
     ]
     assert runbook.severities[0].conditions == ("Nobody gets mail",)
     assert runbook.severities[1].thresholds[0].value == 10000.0
-    assert commands(runbook) == {"mail": [[], ["systemctl restart postfix"]]}
+    assert commands(runbook) == {"mail": [["postqueue -f"], ["systemctl restart postfix"]]}
 
 
 def test_a_level_described_in_two_places_is_one() -> None:
@@ -239,7 +239,7 @@ def test_one_topic_with_diagnosis_and_resolution_as_headings() -> None:
     assert [(step.number, step.text, step.duration_s) for step in procedure.steps] == [
         (1, "Diagnosis", None),
         (2, "Step 1: Scale out", None),
-        (3, "Wait 5 minutes", 300.0),
+        (3, "Step 2: Wait", 300.0),
     ]
     assert [(c.line, c.text) for step in procedure.steps for c in step.commands] == [
         (12, "kubectl top pods -n api"),
@@ -331,11 +331,12 @@ def test_a_table_of_metrics_and_a_table_of_commands() -> None:
         | Sing | loudly |
         """
     )
-    read_steady = [(t.line, t.subject, t.comparator, t.value) for t in runbook.steady_state]
+    read_steady = [(t.line, t.metric, t.comparator, t.value) for t in runbook.steady_state]
     assert read_steady == [
         (6, "error rate", "<", 0.01),
         (7, "response time", "<", 0.25),
         (8, "restart count", "<=", 2.0),
+        (9, "heap", "<", 2e9),
     ]
     assert [(a.id, a.line, a.threshold and a.threshold.window_s) for a in runbook.alerts] == [
         ("high-error-rate", 14, 300.0),
@@ -383,7 +384,7 @@ def test_steady_state_in_prose_of_a_section_without_a_name_for_it() -> None:
         1. Fail over
         """
     )
-    assert [(t.line, t.subject, t.value) for t in runbook.steady_state] == [
+    assert [(t.line, t.metric, t.value) for t in runbook.steady_state] == [
         (3, "error rate", 0.01),
         (3, "response time", 0.3),
         (6, "memory usage", 0.8),
@@ -406,8 +407,8 @@ def test_headings_with_the_same_title_have_ids_of_their_own() -> None:
         """
     )
     assert [(p.id, p.section) for p in runbook.procedures] == [
-        ("restart", "Web"),
-        ("restart-2", "Batch"),
+        ("web/restart", "Web"),
+        ("batch/restart", "Batch"),
         ("procedure", "A"),
     ]
 

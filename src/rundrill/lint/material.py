@@ -1,0 +1,46 @@
+"""Everything the rules may look at, as values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from rundrill.claims import Runbook
+from rundrill.detection import RuleSet
+from rundrill.model import Bindings
+from rundrill.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drilled:
+    """One experiment: which procedures of which runbook it follows."""
+
+    path: str
+    runbook: str
+    """The resolved path."""
+    procedures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """None says that nobody asked for it, so the rules that need it say nothing.
+
+    `kubectl` maps the words after `kubectl` to what the installed kubectl has against them, or
+    None. `rules_lines` are the source lines of the alert rules, for the silences there.
+    """
+
+    runbook: Runbook
+    runbook_file: str
+    """The resolved path, to tell the experiments of this runbook."""
+    today: date
+    bindings: Bindings | None = None
+    rules: RuleSet | None = None
+    rules_lines: Sequence[str] = ()
+    resources: Resources | None = None
+    kubectl: Mapping[tuple[str, ...], str | None] | None = None
+    experiments: Sequence[Drilled] | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Why something that was asked for is not there (`kubectl`: "there is no kubectl")."""
+
+    def line_text(self, line: int) -> str:
+        lines = self.runbook.lines
+        return lines[line - 1].text if 0 < line <= len(lines) else ""

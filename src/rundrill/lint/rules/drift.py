@@ -1,0 +1,124 @@
+"""What the runbook promises against what the alert rules do, both ways."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rundrill.claims import AlertClaim, Claim, Threshold
+from rundrill.detection import AlertRule, Comparison, stated
+from rundrill.lint.finding import Found, Rule
+from rundrill.lint.match import rules_of
+from rundrill.lint.material import Material
+from rundrill.lint.measures import close
+from rundrill.lint.rules.thresholds import duration
+
+_FLIPPED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
+
+
+def _pairs(material: Material) -> Iterator[tuple[Claim, AlertClaim, AlertRule | None]]:
+    assert material.rules is not None
+    matched = rules_of(material.runbook, material.rules, material.bindings)
+    for claim, alert in material.runbook.having(AlertClaim):
+        yield claim, alert, matched.get(alert.id)
+
+
+def _without_rule(material: Material) -> Iterator[Found]:
+    assert material.rules is not None
+    for claim, alert, rule in _pairs(material):
+        if rule is None:
+            yield Found(
+                line=claim.line,
+                at=alert.text,
+                message=f"{material.rules.path} has no rule for `{alert.text}`",
+                fix=f"add one, or bind `{alert.id}` to its rule under `alerts` in the bindings",
+                claim=claim.id,
+            )
+
+
+def _without_claim(material: Material) -> Iterator[Found]:
+    assert material.rules is not None
+    used = {rule.name for _, _, rule in _pairs(material) if rule is not None}
+    said = " ".join(line.text for line in material.runbook.lines)
+    for rule in material.rules.alerts.values():
+        if rule.name not in used and rule.name not in said:
+            yield Found(
+                line=rule.line,
+                at=rule.name,
+                message=f"{rule.name} may page somebody, and the runbook does not mention it",
+                fix="add it to the runbook's alerts, with what is to be done",
+                in_rules=True,
+            )
+
+
+def _differs(material: Material) -> Iterator[Found]:
+    assert material.rules is not None
+    for claim, alert, rule in _pairs(material):
+        if rule is None or alert.threshold is None:
+            continue
+        seen = stated(rule, material.rules)
+        place = f"{material.rules.path}:{rule.line}"
+        if seen.comparisons and not any(_agrees(alert.threshold, one) for one in seen.comparisons):
+            numbers = " or ".join(f"{one.comparator} {one.value:g}" for one in seen.comparisons)
+            yield Found(
+                line=claim.line,
+                at=alert.text,
+                message=f"the runbook says `{alert.text}`, and {rule.name} fires at {numbers}"
+                f" ({place})",
+                fix="make the two agree",
+                claim=claim.id,
+            )
+        window_s = alert.threshold.window_s
+        if (
+            window_s is not None
+            and seen.windows_s
+            and not any(close(window_s, one) for one in (*seen.windows_s, rule.for_s))
+        ):
+            spans = ", ".join(duration(one) for one in sorted(seen.windows_s))
+            yield Found(
+                line=claim.line,
+                at=alert.text,
+                message=f"the runbook says in {duration(window_s)}, and {rule.name} looks at"
+                f" {spans} ({place})",
+                fix="make the two agree",
+                claim=claim.id,
+            )
+
+
+def _agrees(claim: Threshold, rule: Comparison) -> bool:
+    """In the same unit or a usual other one; a success rate may be written as an error rate."""
+    scales = {"ratio": (1.0, 100.0), "s": (1.0, 1000.0), "req/min": (1.0, 1 / 60)}
+    for scale in scales.get(claim.unit, (1.0,)):
+        if _same(claim.comparator, claim.value * scale, rule):
+            return True
+        flipped = _FLIPPED.get(claim.comparator)
+        if claim.unit == "ratio" and flipped and _same(flipped, (1 - claim.value) * scale, rule):
+            return True
+    return False
+
+
+def _same(comparator: str, value: float, rule: Comparison) -> bool:
+    return comparator[:1] == rule.comparator[:1] and close(value, rule.value)
+
+
+RULES: Final = (
+    Rule(
+        id="alert-without-rule",
+        level="error",
+        summary="An alert of the runbook has no rule: it never fires.",
+        check=_without_rule,
+        needs="rules",
+    ),
+    Rule(
+        id="rule-without-claim",
+        level="note",
+        summary="A rule may page somebody, and the runbook does not mention it.",
+        check=_without_claim,
+        needs="rules",
+    ),
+    Rule(
+        id="rule-differs",
+        level="error",
+        summary="A rule fires at another number, or over another time, than the runbook says.",
+        check=_differs,
+        needs="rules",
+    ),
+)

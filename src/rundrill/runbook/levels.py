@@ -1,0 +1,94 @@
+"""Severity levels by their names: P1, SEV-2, Severity 3, Critical."""
+
+import re
+from dataclasses import dataclass, replace
+
+_CODES = {"severity": "SEV", "priority": "P", "level": "L", "category": "CAT"}
+_LEVEL = re.compile(
+    r"\W*(?:(?:(?P<kind>severity|priority|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
+    r"(?P<number>\d|(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014-]))))(?![\w.%])"
+    r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|info|urgent"
+    r"|emergency|catastrophic|trivial|blocker|severe|serious|red|orange|amber|yellow|green)"
+    r"\b(?=\W*$|\s*[:(/|,=\u2013\u2014-]|\s(?:severity|priority|impact|incidents?)\b)))",
+    re.IGNORECASE,
+)
+_INSIDE = re.compile(
+    r"\b(?:(?P<kind>severity|priority|sev|p)[\s-]?(?P<number>\d))(?![\w.%])", re.IGNORECASE
+)
+_IN_PROSE = re.compile(
+    r"\W*(?:(?:it|this|that|the\s(?:level|severity|incident))\s(?:is|becomes|counts\sas)\s(?:a\s)?)?\W*"
+    r"(?:(?P<kind>severity|priority|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
+    r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency)\b)"
+    r"(?=\W*\s(?:when|means|is|if|for|applies|covers|where|as\ssoon)\b)",
+    re.IGNORECASE,
+)
+_NAME_END = re.compile(r"[(:.,;=|\u2013\u2014\u2192]|\s-\s")
+
+
+_TWIN = re.compile(
+    r"\W*(?P<kind>[A-Za-z]{1,8})[\s-]?(?P<number>\d)\s?(?P<joint>/|,|&|\+|and|or|to|-|\u2013)\s?"
+    r"(?:[A-Za-z]{1,8}[\s-]?)?(?P<last>\d)(?![\w.%])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level that a text begins with; `end` is where the text goes on."""
+
+    id: str
+    name: str
+    end: int
+    numbered: bool
+
+
+def match_level(text: str, *, prose: bool = False) -> Level | None:
+    """The level that `text` begins with, and the name beside it: "P0 - Critical (outage)".
+
+    `prose` also takes "It is High when ...".
+    """
+    found = _LEVEL.match(text)
+    if found is None and prose and (found := _IN_PROSE.match(text)) and found["kind"]:
+        code = _CODES.get(found["kind"].lower(), found["kind"].upper()) + found["number"]
+        return Level(code, "", found.end(), numbered=True)
+    if found is None:
+        return None
+    if not found["kind"]:
+        name = found["name"].capitalize()
+        return Level(found["name"].lower(), name, found.end(), numbered=False)
+    kind = found["kind"].lower()
+    code = _CODES.get(kind, kind.upper()) + found["number"]
+    rest = text[found.end() :]
+    # "P1/SEV1" is one level with two names.
+    if other := re.match(r"\s?/\s?(?:sev|p|s)[\s-]?\d\b", rest, re.IGNORECASE):
+        rest = rest[other.end() :]
+    end = len(text) - len(rest)
+    rest = rest.strip(" :\u2013\u2014-*")
+    inner = re.match(r"\(([^()]*)\)", rest)
+    name = _NAME_END.split(inner[1] if inner else rest, maxsplit=1)[0].strip()
+    sentence = name[:1].islower() and len(name.split()) > 2
+    return Level(code, "" if sentence else name, end, numbered=True)
+
+
+def twins_of(text: str, level: Level) -> list[Level]:
+    """The other levels of "P3/P4" or "SEV3-SEV5", described together with the first."""
+    found = _TWIN.match(text) if level.numbered else None
+    if found is None or found["last"] <= found["number"]:
+        return []
+    first = int(found["last"])
+    if found["joint"] in ("to", "-", "\u2013"):
+        first = int(found["number"]) + 1
+    code = level.id.rstrip("0123456789")
+    return [
+        replace(level, id=f"{code}{number}", name="")
+        for number in range(first, int(found["last"]) + 1)
+    ]
+
+
+def levels_in(text: str) -> list[str]:
+    """The numbered levels that `text` names anywhere, in order."""
+    found = (
+        _CODES.get(one["kind"].lower(), one["kind"].upper()) + one["number"]
+        for one in _INSIDE.finditer(text)
+    )
+    return list(dict.fromkeys(found))

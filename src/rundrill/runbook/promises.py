@@ -1,0 +1,260 @@
+"""Statements to promises: which of their times are response times, escalations, deadlines.
+
+A time belongs to the nearest word before it that tells what it is for: respond, escalate, update.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rundrill.runbook.levels import levels_in, match_level
+from rundrill.runbook.meaning import PEOPLE, Meaning, is_imperative
+from rundrill.runbook.statements import Cell, Statement
+from rundrill.runbook.terms import Stated, terms_in
+from rundrill.runbook.text import Text
+from rundrill.runbook.wordset import word_set
+
+Purpose = Literal["response", "escalation", "deadline"]
+
+_PURPOSE = re.compile(
+    r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
+    r"|(?P<escalation>escalat\w*)"
+    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|report\w*"
+    r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
+    r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
+    r"|status|held|hold|share\w*|file|create\w*|start\w*|due|follow\w*|contact\w*|begin\w*|ready|back"
+    r"|fail\w*\sover|rto|rpo|m?ttr))\b",
+    re.IGNORECASE,
+)
+_MUST = re.compile(
+    r"\b(?:must|should|shall|needs?\sto|has\sto|have\sto|is\sto|are\sto|expected|required|due|deadline"
+    r"|no\slater|latest|goal|target|promise\w*|aim)\b",
+    re.IGNORECASE,
+)
+_MACHINE = re.compile(
+    r"\b(?:runs?|scrap\w+|polls?|polled|retr(?:y|ies)|refresh\w*|rotat\w+|cron\w*|expires?|ttl|backoff"
+    r"|evaluat\w+|sampled?|flush\w*|heartbeats?|syncs?|renew\w*|collect\w*|happen\w*|batch\w*|interval"
+    r"|backups?|snapshots?|compact\w*|rebalanc\w*)\b",
+    re.IGNORECASE,
+)
+_IF = re.compile(r"\b(?:if|unless|when|whenever|once|while|where|until)\b[^.;:]*$", re.IGNORECASE)
+_ANSWERED = re.compile(
+    r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[.;!?]\s")
+_PART = re.compile(r"[,;.]\s|\s[-\u2013|]\s")
+_ESCALATE = re.compile(r"\bescalat", re.IGNORECASE)
+_COMPARED = re.compile(r"[>\u2265]\s?$|\b(?:above|over|than|exceeds?)\s$", re.IGNORECASE)
+_CYCLE = re.compile(r"\breview\s(?:cycle|frequency|schedule|cadence|interval)\b", re.IGNORECASE)
+_BESIDE = re.compile(
+    r"\b(?:m?ttr|resol\w+|fix\w*|update\w*|communication|status|restor\w+|recover\w+|rto|mitigat\w+)"
+    r"(?:\s(?:time|target|frequency|interval|cadence|sla|within|goal|in|to))*\W{0,4}$",
+    re.IGNORECASE,
+)
+_COUNT_BEFORE = re.compile(r"(?:\d|\b(?:twice|two|three|times|many))\s?(?:[\w-]+\s){0,3}$")
+_RESPONSE_HEAD: Final = word_set(
+    "response respond ack acknowledge acknowledgement acknowledgment sla reaction react answer"
+    " pickup mtta tta"
+)
+_ESCALATION_HEAD: Final = word_set("escalation escalate escalates after")
+_DEADLINE_HEAD: Final = word_set(
+    "update updates communication frequency cadence deadline due resolve resolution resolved fix"
+    " notify notification within comms mitigation mitigate restore recovery rto time timeline"
+    " interval target by"
+)
+_WAITS: Final = frozenset(
+    {"at most", "in", "under", "less than", "max", "maximum", "in less than", "in under"}
+)
+_DUE: Final = frozenset({"within", "with in", "no later than", "not later than", "by"})
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A time with its purpose; `text` is the statement or cell it stands in, at `stated`."""
+
+    purpose: Purpose
+    stated: Stated
+    text: Text
+    head: str = ""
+
+    @property
+    def line(self) -> int:
+        return self.text.line_at(self.stated.at)
+
+
+def read_promises(
+    statement: Statement, *, level: str | None, taken: Sequence[tuple[int, int]]
+) -> Iterator[Promise]:
+    """The promises of a statement; `taken` are the parts of its text that are thresholds."""
+    if statement.cells:
+        for cell in statement.cells:
+            yield from _of_cell(statement, cell, level=level)
+        return
+    text = statement.prose
+    plain = text.plain
+    for stated in terms_in(plain):
+        if any(start <= stated.at < end for start, end in taken):
+            continue
+        purpose = _purpose(statement, plain, stated, level=level)
+        if purpose is not None:
+            yield Promise(purpose, stated, text)
+
+
+def _of_cell(statement: Statement, cell: Cell, *, level: str | None) -> Iterator[Promise]:
+    plain = cell.plain
+    named: Purpose | None = None
+    if cell.words & _ESCALATION_HEAD and (
+        cell.words != {"after"} or statement.section.meaning is Meaning.ESCALATION
+    ):
+        named = "escalation"
+    if cell.words & _RESPONSE_HEAD and not cell.words & {"update", "updates"}:
+        named = "response"
+    elif cell.words & _DEADLINE_HEAD and named is None:
+        named = "deadline"
+    if (
+        named == "deadline"
+        and level is None
+        and statement.section.meaning not in PEOPLE | {Meaning.POST_INCIDENT}
+    ):
+        named = None
+    if match_level(cell.head) is not None and statement.section.meaning in PEOPLE:
+        named = "deadline"
+    # A number that is compared is no time to respond, unless the column says so.
+    if named is None and re.search(r"[<>\u2264\u2265]", plain):
+        return
+    for stated in terms_in(plain):
+        purpose = named or _purpose(statement, plain, stated, level=level, bare=False)
+        if purpose is not None:
+            yield Promise(purpose, stated, cell.text, cell.head)
+
+
+def _purpose(
+    statement: Statement, plain: str, stated: Stated, *, level: str | None, bare: bool = True
+) -> Purpose | None:
+    """What a time is for; None when it is no promise."""
+    clause = _SENTENCE.split(plain[: stated.start])[-1]
+    rest = _SENTENCE.split(plain[stated.end :])[0]
+    if _CYCLE.search(clause):
+        return None
+    named = _named(statement, clause, rest, stated, level=level)
+    people = statement.section.meaning in PEOPLE or level is not None
+    if named == "response" and people:
+        return None if _COMPARED.search(clause) else "response"
+    if named == "escalation" or statement.section.meaning is Meaning.ESCALATION:
+        return "escalation"
+    if _following_purpose(rest) == "escalation":
+        return "escalation"
+    time = _Time(statement, stated, plain, clause, named, level is not None, people, bare)
+    return "deadline" if time.is_due() else None
+
+
+def _named(
+    statement: Statement, clause: str, rest: str, stated: Stated, *, level: str | None
+) -> Purpose | None:
+    """The purpose that words say: those before the time, behind it, or above the line."""
+    named = _last_purpose(clause)
+    if named != "escalation" and _IF.search(clause) and _ESCALATE.search(rest):
+        return "escalation"
+    if level is not None and _last_purpose(_PART.split(clause)[-1]) is None:
+        # "P1: <30m ack, <4h MTTR" says it behind the time.
+        named = _last_purpose(_PART.split(rest[:40])[0]) or named
+    if named in (None, "deadline"):
+        named = _labelled(statement) or named
+    if named is None and level is not None and statement.level is not None:
+        named = _announced(statement)
+    if named is None and stated.word.lower().startswith("t+"):
+        named = _following_purpose(rest)
+    return named
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """A time that is neither to respond nor to escalate, with what tells whether it is due."""
+
+    statement: Statement
+    stated: Stated
+    plain: str
+    clause: str
+    named: Purpose | None
+    leveled: bool
+    people: bool
+    bare: bool
+
+    def is_due(self) -> bool:
+        if self.stated.term.seconds == 0 or self.stated.term.when is not None:
+            return self._on_the_calendar()
+        if self._is_machines():
+            return False
+        if self.stated.every:
+            return self.named is not None or self.people or is_imperative(self.plain)
+        conditional = _IF.search(self.clause) is not None
+        if self.stated.word in _DUE:
+            counted = _COUNT_BEFORE.search(self.clause) is not None
+            return not counted and (self.people or not conditional)
+        if self.stated.word in _WAITS:
+            obliged = self.people or _MUST.search(self.clause) is not None
+            return self.named is not None and obliged and not conditional
+        return self.stated.word == "" and self.people and self._stands_alone()
+
+    def _on_the_calendar(self) -> bool:
+        if self.people and (self.named == "deadline" or len(self.plain) < 80):
+            return True
+        obliged = self.named is not None or _MUST.search(self.clause) is not None
+        due = obliged or self.stated.word in _DUE or bool(levels_in(self.plain))
+        return due and self.stated.term.when is not None
+
+    def _is_machines(self) -> bool:
+        """A job that runs every hour promises nothing to people."""
+        machine = _MACHINE.search(self.clause) is not None
+        return machine and (self.stated.every or self.named is None)
+
+    def _stands_alone(self) -> bool:
+        """ "MTTR 1 hour", or "P1: 30 minutes" where people are told."""
+        if self.named == "deadline" and _BESIDE.search(self.clause):
+            return True
+        if not self.bare:
+            return False
+        if self.leveled and self.statement.section.meaning in PEOPLE:
+            return True
+        label, _ = self.statement.label
+        due = _last_purpose(label) == "deadline" or _MUST.search(label) is not None
+        return due and self.clause.rstrip().endswith(":")
+
+
+def _labelled(statement: Statement) -> Purpose | None:
+    """The purpose that a label such as "**Escalation**:" gives to all that follows."""
+    label, _ = statement.label
+    found = _PURPOSE.match(label)
+    named = None if found is None else _name(found)
+    return named if named in ("response", "escalation") else None
+
+
+def _announced(statement: Statement) -> Purpose | None:
+    """The purpose of the list that a level's line stands in: "Response times:"."""
+    around = [statement.lead, statement.section.title]
+    if statement.above is not None:
+        around.insert(0, statement.above.text)
+    for text in around:
+        if _ANSWERED.search(text):
+            return "response"
+    return None
+
+
+def _last_purpose(text: str) -> Purpose | None:
+    found = None
+    for found in _PURPOSE.finditer(text):  # noqa: B007 - the last one is wanted
+        pass
+    return None if found is None else _name(found)
+
+
+def _following_purpose(text: str) -> Purpose | None:
+    found = _PURPOSE.search(text[:80])
+    return None if found is None else _name(found)
+
+
+def _name(found: re.Match[str]) -> Purpose:
+    if found["response"]:
+        return "response"
+    return "escalation" if found["escalation"] else "deadline"
