@@ -19,7 +19,7 @@ drill: $(LOCAL)
 	@$(BIN)/rundrill run $(EXPERIMENTS)
 
 test: $(DEV)
-	$(BIN)/pytest -m "not e2e"
+	$(BIN)/pytest -m "not e2e" --numprocesses 2 --dist loadfile
 
 test-long: $(DEV)
 	$(BIN)/pytest -m "e2e and alone" --timeout 600

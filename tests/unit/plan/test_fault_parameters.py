@@ -90,4 +90,4 @@ def test_the_time_a_fault_takes_by_its_nature_is_divided_and_machine_work_is_not
     inputs = read_inputs(ROOT / "experiments" / "memory-leak.yaml")
     plan = make_plan(inputs, target="local", compression=20, wall_s=150)
     assert plan.windows.land_budget_s == 30 + 12 * 60 / 20
-    assert plan.fault_parameters["rate"] == 5.0
+    assert plan.fault_parameters["rate"] == 2.0
