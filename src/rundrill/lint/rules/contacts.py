@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rundrill.claims import Claim, Contact, Dashboard, Escalation, Stakeholder
+from rundrill.claims import (
+    Claim,
+    Contact,
+    Dashboard,
+    Escalation,
+    Stakeholder,
+    Threshold,
+)
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
 from rundrill.lint.rules.placeholders import is_open
@@ -14,6 +21,10 @@ _REACH = re.compile(
     r"https?://|`[^`]+`|\]\(|[@#]\w|(?:^|\s)/\w|\+?\d[\d ()-]{4,}|\w@\w", re.IGNORECASE
 )
 """What somebody can use at night: a link, a name in backticks, a handle, a channel, a number."""
+_LEVEL: Final = re.compile(r"\A[A-Za-z]+[ -]?\d:\s+")
+_CHANNEL: Final = re.compile(
+    r"\b(?:banner|channel|page|site|list|feed|ticket|blog)\b", re.IGNORECASE
+)
 
 
 def _missing(material: Material) -> Iterator[Found]:
@@ -32,8 +43,16 @@ def _missing(material: Material) -> Iterator[Found]:
         f"{claim.text} {value.name} {value.reach}".lower() for claim, value in contacts
     )
     told: set[str] = set()
-    for claim, name in _people(material):
+    measured = {
+        (claim.line, value.text.lower().partition(":")[0].strip())
+        for claim, value in material.runbook.having(Threshold)
+    }
+    for claim, written in _people(material):
+        name = _LEVEL.sub("", written)
         key = name.lower()
+        # What is measured is nobody, and a channel is reached by its name.
+        if (claim.line, key) in measured or _CHANNEL.search(name):
+            continue
         if key in known or key in told or _REACH.search(material.line_text(claim.line)):
             continue
         told.add(key)

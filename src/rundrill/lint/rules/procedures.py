@@ -30,6 +30,10 @@ _RESTART: Final = (
     "use `kubectl rollout restart`, which replaces them one after another, or say that an outage is"
     " accepted"
 )
+_CHECKS: Final = re.compile(
+    r"\brollout status\b|\bkubectl\b.*\bwait\b|--wait\b|\bcurl\s+-\w*f|healthz?\b|readyz\b"
+    r"|\bpg_isready\b"
+)
 _Destructive = tuple[str, str, re.Pattern[str]]
 """What it does, what to do about it, and what would guard it."""
 _KEEPS: Final = word_set("pod pods po")
@@ -73,11 +77,8 @@ def _without_verification(material: Material) -> Iterator[Found]:
 
 
 def _verifies(command: Command) -> bool:
-    """A step may mend and verify in one block."""
-    return any(
-        call.invocation is not None and call.invocation.verb in ("rollout status", "wait")
-        for call in calls_of(command)
-    )
+    """A step may mend and verify in one block, or wait until it is mended."""
+    return _CHECKS.search(command.text) is not None
 
 
 def _unguarded(material: Material) -> Iterator[Found]:
