@@ -32,18 +32,27 @@ class Document:
     truth: tuple[Row, ...]
 
 
-def document(folder: Path) -> Document:
-    """`runbook.md` of the folder, or the file of this project that its `path.txt` names."""
+def path_of(folder: Path) -> Path:
+    """`runbook.md` of the folder, or what its `path.txt` names from the project's top.
+
+    The user's own runbook lies beside the project, and not on every machine.
+    """
     elsewhere = folder / "path.txt"
-    path = folder / "runbook.md"
     if elsewhere.exists():
-        path = ROOT / elsewhere.read_text(encoding="utf-8").strip()
+        return ROOT / elsewhere.read_text(encoding="utf-8").strip()
+    return folder / "runbook.md"
+
+
+def document(folder: Path) -> Document:
+    path = path_of(folder)
     truth = yaml.safe_load((folder / "truth.yaml").read_text(encoding="utf-8"))
     return Document(name=folder.name, text=path.read_bytes().decode(), truth=tuple(truth))
 
 
 def documents(corpus: Path) -> list[Document]:
-    return [document(path.parent) for path in sorted(corpus.glob("*/truth.yaml"))]
+    """Those that are on this machine."""
+    folders = [path.parent for path in sorted(corpus.glob("*/truth.yaml"))]
+    return [document(folder) for folder in folders if path_of(folder).exists()]
 
 
 # ---------------------------------------------------------------- from a claim to a row
