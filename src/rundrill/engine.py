@@ -45,6 +45,9 @@ POLL_S = 0.2
 WARM_UP_S = 60.0
 """How long the steady state may take to begin: cold caches, and windows that fill."""
 
+SETTLED_S = 5.0
+"""For how long nothing may stir before a baseline: scrapes and evaluations are behind by some."""
+
 T = TypeVar("T")
 Outcome = tuple[bool, str]
 
@@ -158,7 +161,7 @@ class Drill:
     def _warm_up(self) -> Outcome:
         """Cold caches and windows that fill are no baseline."""
         try:
-            self._wait(self._last_look_holds, "the steady state", WARM_UP_S)
+            self._wait(self._settled, "the steady state", WARM_UP_S)
         except WaitTimeoutError as timeout:
             return self._judge_baseline(self.now() - timeout.budget_s)
         return True, "the load, the detection and the observation run; the steady state began"
@@ -444,12 +447,15 @@ class Drill:
             if failure is not None:
                 raise RuntimeError(f"{name} stopped: {failure}") from failure
 
-    def _last_look_holds(self) -> bool:
-        """An alert of the drill before may still have to resolve, or to fire for its undo."""
-        return any(
-            look.holds and not look.firing and not look.pending
-            for look in self._observer.looks[-1:]
-        )
+    def _settled(self) -> bool:
+        """Nothing has stirred for some seconds: an alert of the drill before may still have to
+        resolve, and one that its undo raised to become pending."""
+        since: float | None = None
+        for look in reversed(self._observer.looks):
+            if not look.holds or look.firing or look.pending:
+                break
+            since = look.at
+        return since is not None and self.now() - since >= SETTLED_S
 
     def _soon(self, looks: Iterable[Look]) -> tuple[str, ...]:
         """Expected alerts that only wait for their time to fire."""

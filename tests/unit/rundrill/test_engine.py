@@ -316,6 +316,15 @@ def test_the_warm_up_waits_until_no_expected_alert_is_about_to_fire(tmp_path: Pa
     assert rig.phases()["soak"] is True
 
 
+def test_the_warm_up_waits_for_what_the_undo_before_it_raises_only_now(tmp_path: Path) -> None:
+    """Evaluations are behind: an alert becomes pending some seconds after what caused it."""
+    rig = Rig(tmp_path, pending_from=3.0, pending_until=6.0)
+    rig.run()
+    judged = rig.last(BaselineJudged)
+    assert judged.broken == ()
+    assert judged.at - judged.window_s >= 11.0
+
+
 @pytest.mark.parametrize("since", [0.0, 10.0])
 def test_an_expected_alert_that_is_pending_at_its_end_breaks_the_baseline(
     tmp_path: Path, since: float
