@@ -45,6 +45,8 @@ def read_inputs(experiment_path: Path) -> Inputs:
             "there is no such experiment file", path=experiment_path, fix="see experiments/"
         )
     experiment = read_experiment(experiment_path)
+    require_decided(experiment_path, ExperimentError)
+    require_decided(experiment.service, ExperimentError)  # its paths must be there to be read
     inputs = Inputs(
         experiment=experiment,
         service=read_service(experiment.service),
@@ -52,8 +54,6 @@ def read_inputs(experiment_path: Path) -> Inputs:
         bindings=load_bindings(experiment.bindings),
         rules=load_rules(experiment.rules),
     )
-    require_decided(experiment_path, ExperimentError)
-    require_decided(experiment.service, ExperimentError)
     require_decided(experiment.bindings, BindingError)
     require_decided(experiment.rules, RulesError)
     return inputs

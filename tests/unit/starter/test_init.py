@@ -111,18 +111,24 @@ def written(shop: Path) -> Path:
 
 def filled_in(folder: Path) -> None:
     """What an author would decide."""
+    (folder.parent.parent / "mine.py").write_text("", encoding="utf-8")
     for path in folder.rglob("*.y*ml"):
         text = path.read_text(encoding="utf-8")
         text = text.replace("image: TODO", "image: bookshop:bad")
         text = text.replace("failed: TODO", "failed: bookshop_errors_total")
         text = text.replace("audit: TODO", "audit: kubectl get pods -n books")
+        text = text.replace("locustfile: TODO", "locustfile: ../../mine.py")
         text = text.replace(": TODO", ": decided").replace("TODO_", "bookshop_")
         path.write_text(text, encoding="utf-8")
 
 
 def test_everything_it_writes_loads_through_the_projects_own_readers(shop: Path) -> None:
+    (shop / "load").mkdir()
+    (shop / "load" / "locustfile.py").write_text("", encoding="utf-8")
     folder = written(shop)
     service = read_service(folder / "service.yaml")
+    assert service.locustfile == (shop / "load/locustfile.py").resolve()
+    assert "locustfile: ../../load/locustfile.py" in (folder / "service.yaml").read_text()
     assert (service.load_namespace, service.load_service, service.load_port) == (
         "books",
         "bookshop",
@@ -182,7 +188,7 @@ def test_a_failure_mode_without_a_known_fault_is_told(
     names = {path.stem for path in (folder / "experiments").iterdir()}
     assert names == {"pods-are-crash-looping", "postgres-does-not-answer", "redis-is-away"}
     out = capsys.readouterr().out
-    assert "no known fault makes `The printer is on fire`" in out
+    assert "no experiment for `The printer is on fire` (line 28): no known fault makes it" in out
     assert len(failure_modes(load(shop / "runbook.md"))) == 4
 
 
@@ -239,6 +245,82 @@ def test_the_rules_state_what_the_runbook_claims(
     assert "alert-without-rule" not in out
     assert "rule-without-claim" not in out
     assert "rule-differs" not in out
+
+
+CART = """\
+# Cart
+
+## Alerts
+
+- CartErrorRateHigh: error rate > 3% for 5 minutes
+- CartMemoryHigh: memory above 85 % of the limit for 10 minutes
+- `CartPodRestarting`: more than 2 restarts in 15 minutes
+- CartRedisDown: Redis does not answer
+- PostgreSQL: does not answer
+
+## Failure modes
+
+### Redis is down
+1. `kubectl get pods -n books -l app=redis`
+
+### Pods restart again and again
+Symptoms: CartPodRestarting fires.
+1. `kubectl rollout undo deployment/{name} -n books`
+
+### Crash after a bad release
+Symptoms: CartMemoryHigh fires.
+1. `kubectl get pods -n books`
+"""
+
+
+def test_an_alert_that_the_runbook_names_keeps_its_name_and_its_time(shop: Path) -> None:
+    (shop / "runbook.md").write_text(CART.format(name="bookshop"), encoding="utf-8")
+    rules = load_rules(written(shop) / "alerts.yml").alerts
+    assert {name: rule.for_s for name, rule in rules.items()} == {
+        "CartErrorRateHigh": 300,
+        "CartMemoryHigh": 600,
+        "CartPodRestarting": 0,
+        "CartRedisDown": 60,
+        "BookshopPostgreSql": 60,
+    }
+
+
+@pytest.mark.parametrize(
+    ("experiment", "alert"),
+    [
+        ("redis-is-down", "CartRedisDown"),
+        ("pods-restart-again-and-again", "CartPodRestarting"),
+        ("crash-after-a-bad-release", "CartMemoryHigh"),
+    ],
+)
+def test_an_experiment_expects_the_alert_that_the_runbook_names_for_it(
+    experiment: str, alert: str, shop: Path
+) -> None:
+    (shop / "runbook.md").write_text(CART.format(name="bookshop"), encoding="utf-8")
+    text = (written(shop) / f"experiments/{experiment}.yaml").read_text(encoding="utf-8")
+    assert f"expected: [{alert}]" in text
+
+
+def test_a_deployment_that_no_command_names_is_something_to_decide(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "runbook.md").write_text(CART.format(name="bookshop-web"), encoding="utf-8")
+    assert init("--service", "bookshop") == 0
+    told = "no command of the runbook names the Deployment bookshop"
+    assert told in capsys.readouterr().out.partition("left to decide")[2]
+    (shop / "runbook.md").write_text(CART.format(name="bookshop"), encoding="utf-8")
+    assert init("--service", "bookshop", "--output", "second") == 0
+    assert told not in capsys.readouterr().out
+
+
+def test_a_load_outside_of_the_project_is_something_to_decide(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path to wherever rundrill is installed would be another one on every machine."""
+    text = (written(shop) / "service.yaml").read_text(encoding="utf-8")
+    assert "locustfile: TODO" in text
+    assert "../../../" not in text
+    assert "a load that asks your service" in capsys.readouterr().out
 
 
 def test_it_overwrites_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
