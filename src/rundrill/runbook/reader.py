@@ -17,6 +17,7 @@ from rundrill.claims import (
 )
 from rundrill.runbook import commands, severities
 from rundrill.runbook.alerts import read_alerts
+from rundrill.runbook.forbidden import Forbidden, allowed
 from rundrill.runbook.identify import Found
 from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import NO_NUMBERS, Ids, Meaning, slug
@@ -172,12 +173,14 @@ class Reading:
             Found(line=line, text=name, section=section, key=name, test="lint", value=value)
         )
 
-    def read_code(self, sections: Sequence[Section], programs: frozenset[str]) -> None:
+    def read_code(
+        self, sections: Sequence[Section], programs: frozenset[str], forbidden: Forbidden
+    ) -> None:
         """Takes the commands and the messages of all sections, with what they leave open."""
         by_section = [
             (section, one)
             for section in sections
-            for one in commands.in_blocks(section.heading_blocks, programs)
+            for one in allowed(commands.in_blocks(section.heading_blocks, programs), forbidden)
         ]
         variables = variables_set(one.command.text for _, one in by_section)
         for section, one in by_section:

@@ -62,7 +62,7 @@ def test_each_line_stands_with_its_claims() -> None:
         13 `      ```
         14     Some time within the last 2 days somebody saw it.
 
-        > claim   # heading   | output or data   ` markup   ? not understood
+        > claim   # heading   | output or data   ` markup   ! warned against   ? not understood
         7 claims: 1 command, 1 placeholder, 1 threshold, 1 severity, 1 response-time, 2 step
         every line was understood
         """
