@@ -39,6 +39,8 @@ _TIMES: Final = word_set(
     " escalate after deadline due resolve resolution frequency time cadence communication notify"
     " who eta comms restore"
 )
+_ANSWERS: Final = _TIMES - word_set("time after frequency who")
+"""In a column's heading they say that its times are people's, whatever stands beside them."""
 _PLAIN: Final = (
     _NORMAL
     | _ALARM
@@ -98,7 +100,9 @@ def parts_of(statement: Statement) -> Iterator[Part]:
             around=_around(statement),
         )
         return
-    windows = [cell for cell in statement.cells[1:] if _WINDOW & cell.words]
+    windows = [
+        cell for cell in statement.cells[1:] if _WINDOW & cell.words and not _ANSWERS & cell.words
+    ]
     window_s = next((duration_of(cell.plain) for cell in windows), None)
     first = _name_cell(statement.cells)
     unit = next((cell.plain for cell in statement.cells if cell.words == {"unit"}), "")

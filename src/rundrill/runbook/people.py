@@ -24,7 +24,7 @@ _REACHED = re.compile(
 )
 _ESCALATING: Final = frozenset({"escalation", "escalate", "escalates"})
 _SEVERAL = re.compile(r"(?:^|[.;]\s)([A-Z][\w '/-]{1,40}):\s([^.;]+)")
-_WHO: Final = word_set("who whom to escalate escalation contact role person team name owner step")
+_WHO: Final = word_set("who whom to escalate escalation contact role person team name owner")
 _WHEN: Final = word_set("after when time delay at within if")
 _REACH: Final = word_set(
     "phone email mail slack contact reach how number channel pager pagerduty handle mobile tel chat"

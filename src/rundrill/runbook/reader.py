@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from rundrill.claims import (
     AlertClaim,
@@ -34,6 +35,8 @@ from rundrill.runbook.terms import first_term
 from rundrill.runbook.testable import test_class
 from rundrill.runbook.things import read_dashboards, read_dependencies, read_item, read_reviews
 from rundrill.runbook.thresholds import Read, read_thresholds
+
+_V = TypeVar("_V", bound=ClaimValue)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +112,7 @@ class Reading:
                 None,
             )
             key = slug(named.key) or "alert"
-            claim = named.claim(statement, threshold, name=key)
+            claim = _shown(statement, named.claim(statement, threshold, name=key))
             self._alerts.append((statement.section, claim))
 
     def _read_promises(
@@ -161,7 +164,7 @@ class Reading:
                 section=statement.section,
                 key=key,
                 test=test_class(value),
-                value=value,
+                value=_shown(statement, value),
             )
         )
 
@@ -266,6 +269,22 @@ class Reading:
                         value=value,
                     )
                 )
+
+
+def _shown(statement: Statement, value: _V) -> _V:
+    """The value without the marks that stand for the statement's commands."""
+    changed: dict[str, Any] = {}
+    for one in fields(value):
+        old = getattr(value, one.name)
+        if isinstance(old, str):
+            new: object = statement.shown(old)
+        elif isinstance(old, tuple) and old and all(isinstance(text, str) for text in old):
+            new = tuple(statement.shown(text) for text in old)
+        else:
+            continue
+        if new != old:
+            changed[one.name] = new
+    return replace(value, **changed) if changed else value
 
 
 def _term_of(section: Section) -> Term | None:

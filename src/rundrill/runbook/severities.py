@@ -171,7 +171,7 @@ def conditions_of(statements: Iterable[Statement]) -> Iterator[str]:
         if statement.cells:
             for cell in statement.cells[1:]:
                 if cell.plain and not cell.words & (_META | {"name", "label", "level"}):
-                    yield cell.plain
+                    yield statement.shown(cell.plain)
             continue
         text = statement.text
         own = statement.level

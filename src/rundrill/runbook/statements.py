@@ -17,6 +17,7 @@ from rundrill.runbook.outline import Section
 from rundrill.runbook.text import Span, Text
 
 _HIDDEN = "\ufffc"
+_RUN = re.compile(f"{_HIDDEN}+")
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _PEOPLE = frozenset({"who", "whom", "audience", "stakeholder", "stakeholders", "team", "role"})
 """A table that begins with a column of people has its levels above the times to tell them."""
@@ -81,6 +82,17 @@ class Statement:
 
     def line_at(self, offset: int) -> int:
         return self.source.line_at(offset)
+
+    def shown(self, text: str) -> str:
+        """A part of the prose with its commands again."""
+        if _HIDDEN not in text:
+            return text
+        hidden = {
+            len(code): code
+            for span in reversed(self.source.spans)
+            if span.mark == "code" and (code := " ".join(span.text.split()))
+        }
+        return _RUN.sub(lambda run: hidden.get(len(run[0]), ""), text)
 
     @cached_property
     def label(self) -> tuple[str, str]:

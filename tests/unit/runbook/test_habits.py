@@ -12,6 +12,7 @@ from rundrill.claims import (
     Dependency,
     Escalation,
     Placeholder,
+    PostIncidentItem,
     ResponseTime,
     ReviewDate,
     Runbook,
@@ -592,3 +593,27 @@ def test_a_quoted_message_is_a_template_and_its_lines_are_read() -> None:
         ("placeholder", 7),
         ("template", 7),
     ]
+
+
+@pytest.mark.parametrize(
+    "head", ["Respond within", "Response within", "Ack within", "Within (SLA)"]
+)
+def test_a_column_of_response_times_is_no_window(head: str) -> None:
+    table = (f"| Level | When | {head} |", "|---|---|---|", "| SEV1 | error rate > 20% | 10 min |")
+    runbook = under("Severities", *table)
+    assert [one.window_s for _, one in runbook.having(Threshold)] == [None]
+    assert [one.term for _, one in runbook.having(ResponseTime)] == [Term(seconds=600.0)]
+
+
+def test_no_mark_of_a_command_is_left_in_a_claim() -> None:
+    runbook = under(
+        "Afterwards",
+        "| Task | Due |",
+        "|---|---|",
+        "| Rebuild it: `kubectl rollout restart sts/pg` | within 4 hours |",
+    )
+    assert "\ufffc" not in repr(runbook)
+    (item,) = [one for _, one in runbook.having(PostIncidentItem)]
+    assert item.text == "Rebuild it: kubectl rollout restart sts/pg"
+    levels = under("Severities", "| Level | When |", "|---|---|", "| P1 | `kubectl get po` fails |")
+    assert levels.severities[0].conditions == ("kubectl get po fails",)
