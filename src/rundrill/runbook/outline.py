@@ -30,9 +30,9 @@ class Section:
         """The severity level that it, or the nearest heading above it, describes."""
         at: Section | None = self
         while at is not None:
-            if (found := match_level(at.title)) is not None and (
-                found.numbered or at.meaning is Meaning.SEVERITY
-            ):
+            among = at.meaning is Meaning.SEVERITY
+            found = match_level(at.title, lettered=among)
+            if found is not None and (found.numbered or among):
                 return found
             at = at.parent
         return None
@@ -88,7 +88,7 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
 def _section(heading: Heading, parent: Section, *, is_document: bool, is_first: bool) -> Section:
     title = clean_title(heading.text.plain)
     # "P0 (complete outage)" under the severities describes a level, not a failure mode.
-    is_level = parent.meaning is Meaning.SEVERITY and match_level(title) is not None
+    is_level = parent.meaning is Meaning.SEVERITY and match_level(title, lettered=True) is not None
     own = Meaning.UNKNOWN if is_document or is_level else meaning_of(title)
     # "Metrics" among the contacts or the commands to look up states no steady state.
     if own is Meaning.STEADY_STATE and parent.meaning in NO_NUMBERS:

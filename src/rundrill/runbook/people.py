@@ -38,6 +38,10 @@ _NEXT = re.compile(
     r"(?=(?:[\w-]+\s){0,3}(?:manager|lead|director|head|vp|cto|ceo|cio|president|principal)\b)",
     re.IGNORECASE,
 )
+_IS_CALLED = re.compile(
+    r"\b(?:the\s)?(?P<who>(?:(?!and\s)[\w-]+\s){1,6}?)(?:is|are|gets?)\s(?:called|paged|woken|phoned|rung)\b",
+    re.IGNORECASE,
+)
 _PAGES = re.compile(r"\W*(?:page|call|phone|wake|notify|contact)s?\s", re.IGNORECASE)
 _TIER = re.compile(r"\W*(?:level|tier|step|stage|l)\s?\d\s?[:.)\u2013-]*\s*", re.IGNORECASE)
 _SENTENCES = re.compile(r"[^.;!?]+(?:[.;!?](?!\s)[^.;!?]+)*")
@@ -170,7 +174,7 @@ def read_escalations(
                 yield statement.line, Escalation(severity=level, to=to, term=first_term(part))
         return
     if not section and not any(
-        pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER)
+        pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER, _IS_CALLED)
     ):
         return
     for sentence in _SENTENCES.finditer(statement.text):
@@ -200,8 +204,10 @@ def _of_sentence(
     if found is not None:
         text = sentence[0][found.end() :]
         if not _ESCALATES.match(found[0]):
-            term = first_term(found[0]) or first_term(text)
+            term = first_term(found[0]) or first_term(text) or term
         to = recipient(text)
+    elif inside and (called := _IS_CALLED.search(sentence[0])) is not None:
+        to = recipient(called["who"])
     elif section and statement.form == "item" and sentence.start() == 0:
         label, _ = statement.label
         tier = _TIER.match(statement.text)

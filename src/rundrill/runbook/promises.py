@@ -54,6 +54,20 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _COUNT_BEFORE = re.compile(r"(?:\d|\b(?:twice|two|three|times|many))\s?(?:[\w-]+\s){0,3}$")
+_STARTS = re.compile(
+    r"\b(?:you|we|someone|somebody|work|(?:the\s)?on-?call|engineers?)\b[^,;.:]{0,24}"
+    r"\b(?:starts?|begins?|on\sit|looks?)\s*$",
+    re.IGNORECASE,
+)
+"""How soon somebody begins: under a level that is its response time."""
+_STUCK = re.compile(
+    r"\b(?:not|no|without|un)\s?(?:\w+\s)?(?:mitigat\w+|resol\w+|fixe?d?|progress|answer\w*|ack\w*)\b",
+    re.IGNORECASE,
+)
+_CALLS = re.compile(r"\W*(?:then\s)?(?:wake|call|page|ring|phone)\b", re.IGNORECASE)
+_CALLED = re.compile(
+    r"\b(?:wakes?|calls?|called|paged?|pages|rings?|woken|phoned?)\b", re.IGNORECASE
+)
 _RESPONSE_HEAD: Final = word_set(
     "response respond ack acknowledge acknowledgement acknowledgment sla reaction react answer"
     " pickup mtta tta"
@@ -155,6 +169,12 @@ def _named(
 ) -> Purpose | None:
     """The purpose that words say: those before the time, behind it, or above the line."""
     named = _last_purpose(clause)
+    if level is not None and _STARTS.search(clause):
+        return "response"
+    if _CALLED.search(clause) and re.match(r"\s?without\b", rest) and _STUCK.match(rest.strip()):
+        return "escalation"
+    if _STUCK.search(clause) and _CALLS.match(rest):
+        return "escalation"
     if named != "escalation" and _IF.search(clause) and _ESCALATE.search(rest):
         return "escalation"
     if level is not None and _last_purpose(_PART.split(clause)[-1]) is None:
@@ -199,6 +219,8 @@ class _Time:
         return self.stated.word == "" and self.people and self._stands_alone()
 
     def _on_the_calendar(self) -> bool:
+        if self.statement.form == "heading" and (self.stated.term.when or "").endswith(" hours"):
+            return False  # "L2 (page, office hours)" says when somebody is paged
         if self.people and (self.named == "deadline" or len(self.plain) < 80):
             return True
         obliged = self.named is not None or _MUST.search(self.clause) is not None

@@ -617,3 +617,55 @@ def test_no_mark_of_a_command_is_left_in_a_claim() -> None:
     assert item.text == "Rebuild it: kubectl rollout restart sts/pg"
     levels = under("Severities", "| Level | When |", "|---|---|", "| P1 | `kubectl get po` fails |")
     assert levels.severities[0].conditions == ("kubectl get po fails",)
+
+
+def times(runbook: Runbook) -> list[tuple[str, float | None, str | None]]:
+    return [
+        (one.severity, one.term.seconds, one.term.when) for _, one in runbook.having(ResponseTime)
+    ]
+
+
+def test_levels_of_one_letter_are_severities_under_a_heading_that_says_so() -> None:
+    lines = (
+        "### L1 (page, 24/7)",
+        "- Acknowledge in 5 minutes",
+        "- Not mitigated in 40 minutes: wake the director",
+        "",
+        "### L2 (page, office hours)",
+        "- Acknowledge within 2 business days",
+    )
+    runbook = under("Incident levels", *lines)
+    assert [one.id for one in runbook.severities] == ["L1", "L2"]
+    assert times(runbook) == [("L1", 300.0, None), ("L2", None, "2 business days")]
+    assert [one.term for _, one in runbook.having(Escalation)] == [Term(seconds=2400.0)]
+    assert not list(runbook.having(Deadline))
+    table = ("| Severity | When |", "|---|---|", "| L1 | all is lost |", "| L2 | some is lost |")
+    assert [one.id for one in under("Levels", *table).severities] == ["L1", "L2"]
+    assert under("Support", *lines).severities == ()
+
+
+def test_levels_that_sentences_name() -> None:
+    runbook = under(
+        "Impact",
+        "Customers see errors. When it pages we treat it as **Critical**: someone must be on it"
+        " within ten minutes and the VP is called after half an hour without mitigation. A burn of"
+        " the slow window is **Minor**; respond in the same working day. Nothing else counts.",
+        "",
+        "Below that it is **Major** (response within 30 minutes). The risk is Low; it is late.",
+    )
+    assert [one.id for one in runbook.severities] == ["critical", "minor", "major"]
+    assert times(runbook) == [
+        ("critical", 600.0, None),
+        ("minor", None, "same working day"),
+        ("major", 1800.0, None),
+    ]
+    assert [(one.severity, one.term) for _, one in runbook.having(Escalation)] == [
+        ("critical", Term(seconds=1800.0))
+    ]
+    assert not list(runbook.having(Deadline))
+
+
+def test_when_somebody_starts_is_the_response_time_of_a_level() -> None:
+    runbook = under("Severities", "### SEV1 - Critical", "- you start within 5 minutes")
+    assert times(runbook) == [("SEV1", 300.0, None)]
+    assert not list(runbook.having(Deadline))
