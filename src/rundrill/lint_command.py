@@ -155,6 +155,10 @@ def _experiments(folder: Path) -> Sequence[Drilled]:
             "there are no experiments", path=folder, fix="name a folder or a file"
         )
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ExperimentError(
+            "there is no experiment file (*.yaml)", path=folder, fix="name the folder that has them"
+        )
     read = [read_experiment(path) for path in paths]
     return tuple(
         Drilled(
