@@ -99,7 +99,11 @@ def _write(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise MachineError(f"cannot be written: {error.strerror or error}", path=path) from error
+        raise MachineError(
+            f"cannot be written: {error.strerror or error}",
+            path=path,
+            fix="name a folder with --output in which you may write",
+        ) from error
 
 
 def _check(output: Path, made: Starter, *, has_load: bool) -> None:

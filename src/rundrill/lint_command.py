@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rundrill.base import out
+from rundrill.base.options import file
 from rundrill.claims import Command, Runbook
 from rundrill.detection import load_rules
 from rundrill.errors import ExperimentError, TargetError
@@ -46,7 +47,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runbook", type=Path, help="a Markdown file")
+    parser.add_argument("runbook", type=file, help="a Markdown file")
     parser.add_argument("--manifests", type=Path, help="a folder: do the named resources exist?")
     parser.add_argument("--rules", type=Path, help="Prometheus rules: do they say the same?")
     parser.add_argument(

@@ -155,7 +155,11 @@ def read(path: Path, error: type[RundrillError]) -> Node:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as problem:
-        raise error(f"cannot be read: {problem.strerror}", path=path) from problem
+        raise error(
+            f"cannot be read: {problem.strerror}",
+            path=path,
+            fix="name a file that exists and that you may read",
+        ) from problem
     except UnicodeDecodeError as problem:
         raise error("is not UTF-8 text", path=path) from problem
     return parse(text, path, error)

@@ -140,3 +140,11 @@ def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert "examples:" in told
     assert "exit codes:" in told
+
+
+def test_an_empty_name_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a script gives it whose variable is not set."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["show", ""])
+    assert ended.value.code == 2
+    assert "is empty: name a file" in capsys.readouterr().err

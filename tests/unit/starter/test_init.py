@@ -367,6 +367,15 @@ def test_bad_input_ends_with_2(
     assert message in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init("--output", "runbook.md") == 2
+    err = capsys.readouterr().err
+    assert "cannot be written" in err
+    assert "fix: name a folder with --output" in err
+
+
 def test_a_runbook_that_names_no_deployment_asks_which_it_is_about(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
