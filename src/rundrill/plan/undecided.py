@@ -19,10 +19,12 @@ def require_decided(path: Path, error: type[RundrillError]) -> None:
     for value in root.scalars(without=_PROSE):
         found = _UNDECIDED.search(value.text)
         if found is not None:
+            line = value.line_of(found[0])
+            written = path.read_text(encoding="utf-8").split("\n")[line - 1].strip()
             raise error(
-                f"`{found[0]}` is still to decide: {' '.join(value.text.split())[:80]}",
+                f"`{written[:80]}` is still to decide",
                 path=path,
-                line=value.line_of(found[0]),
+                line=line,
                 fix="write the value in its place; `rundrill init` could not know it",
             )
     below = dict(root.items()).get("extends")

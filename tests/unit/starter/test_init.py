@@ -9,7 +9,7 @@ import pytest
 
 from rundrill.cli import main
 from rundrill.detection import load_rules
-from rundrill.errors import ExperimentError, RundrillError
+from rundrill.errors import BindingError, ExperimentError, RundrillError
 from rundrill.faults import FAULTS
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.lint.nature import failure_modes
@@ -170,6 +170,20 @@ def test_no_plan_is_made_with_what_is_left_to_decide(
     line = (folder / file).read_text(encoding="utf-8").splitlines()[(refused.value.line or 0) - 1]
     assert "TODO" in line
     assert not line.lstrip().startswith("#")
+
+
+def test_what_a_bindings_file_extends_is_decided_too(shop: Path) -> None:
+    folder = written(shop)
+    filled_in(folder)
+    base = folder / "bindings.yaml"
+    base.rename(folder / "base.yaml")
+    base.write_text("extends: base.yaml\n", encoding="utf-8")
+    path = folder / "experiments/pods-are-crash-looping.yaml"
+    read_inputs(path)
+    text = (folder / "base.yaml").read_text(encoding="utf-8")
+    (folder / "base.yaml").write_text(text.replace("bookshop_queue_depth", "TODO_queue_depth"))
+    with pytest.raises(BindingError, match=r"base\.yaml:\d+: `TODO_queue_depth` is still to"):
+        read_inputs(path)
 
 
 def test_a_todo_in_the_words_of_a_title_is_no_value(shop: Path) -> None:
