@@ -28,6 +28,7 @@ _HIDDEN: Final = "\ufffc"
 _NORMAL: Final = word_set(
     "normal healthy baseline target expected steady ok good objective slo usual green goal typical"
 )
+_USUAL: Final = word_set("normal usual typical")
 _AIMS: Final = word_set("target objective slo goal limit max maximum")
 _ALARM: Final = word_set(
     "alert warning warn critical page pages trigger alarm threshold red yellow amber orange bad"
@@ -190,6 +191,8 @@ def _implied_of(statement: Statement) -> Comparator | None:
         return None
     if statement.section.meaning is Meaning.STEADY_STATE:
         return ">=" if set(words_of(label)) & _HIGH_IS_GOOD else "~"
+    if set(words_of(label)[:1]) & _USUAL:
+        return "~"
     if statement.section.meaning is Meaning.ALERTS and statement.form == "item":
         return "<" if set(words_of(statement.text)) & _HIGH_IS_GOOD else ">"
     return None

@@ -20,7 +20,7 @@ Purpose = Literal["response", "escalation", "deadline"]
 _PURPOSE = re.compile(
     r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
     r"|(?P<escalation>escalat\w*)"
-    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|report\w*"
+    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|told|report\w*"
     r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
     r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
     r"|status|held|hold|share\w*|file|create\w*|start\w*|due|follow\w*|contact\w*|begin\w*|ready|back"
@@ -38,7 +38,9 @@ _MACHINE = re.compile(
     r"|backups?|snapshots?|compact\w*|rebalanc\w*)\b",
     re.IGNORECASE,
 )
-_IF = re.compile(r"\b(?:if|unless|when|whenever|once|while|where|until)\b[^.;:]*$", re.IGNORECASE)
+_IF = re.compile(
+    r"\b(?:if|unless|when|whenever|(?<!at\s)once|while|where|until)\b[^.;:]*$", re.IGNORECASE
+)
 _ANSWERED = re.compile(
     r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
     re.IGNORECASE,
@@ -54,6 +56,15 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _COUNT_BEFORE = re.compile(r"(?:\d|\b(?:twice|two|three|times|many))\s?(?:[\w-]+\s){0,3}$")
+_BACK_UNDER = re.compile(
+    r"\b(?:must|should|has\sto|have\sto|needs?\sto|will|shall)\s(?:(?P<drops>fall|drop|return|recover|come|go"
+    r"|sink|be)\s|\w+\s){0,3}(?:under|below|above|over|to|less\sthan|more\sthan)\s[\d.,]+\s?\S{0,5}\s*$",
+    re.IGNORECASE,
+)
+"""What a number has to be again by the time: "must drop under 150 ms within 5 min"."""
+_UNTIL = re.compile(r"\b(?:wait|until|back)\b[^.;]*[,(]\s?$", re.IGNORECASE)
+_AFTERWARDS = re.compile(r"\s?after\s(?:the|its|every|each)\b", re.IGNORECASE)
+_TELLS = re.compile(r"\b(?:tell|inform|notify|announce)\b[^,;.]*$", re.IGNORECASE)
 _STARTS = re.compile(
     r"\b(?:you|we|someone|somebody|work|(?:the\s)?on-?call|engineers?)\b[^,;.:]{0,24}"
     r"\b(?:starts?|begins?|on\sit|looks?)\s*$",
@@ -209,6 +220,8 @@ class _Time:
             return False
         if self.stated.every:
             return self.named is not None or self.people or is_imperative(self.plain)
+        if self._is_limit():
+            return True
         conditional = _IF.search(self.clause) is not None
         if self.stated.word in _DUE:
             counted = _COUNT_BEFORE.search(self.clause) is not None
@@ -218,7 +231,21 @@ class _Time:
             return self.named is not None and obliged and not conditional
         return self.stated.word == "" and self.people and self._stands_alone()
 
+    def _is_limit(self) -> bool:
+        """By when something is over: named by what has to be so by then, and by no verb."""
+        word = self.stated.word
+        back = _BACK_UNDER.search(self.clause)
+        if back is not None and (word == "within" or (word == "in" and back["drops"])):
+            return True
+        if word == "at most" and _UNTIL.search(self.clause):
+            return True
+        rest = self.plain[self.stated.end :]
+        named = self.named == "deadline" and _MUST.search(self.clause) is not None
+        return word == "" and named and _AFTERWARDS.match(rest) is not None
+
     def _on_the_calendar(self) -> bool:
+        if self.stated.term.seconds == 0 and _TELLS.search(self.clause):
+            return True
         if self.statement.form == "heading" and (self.stated.term.when or "").endswith(" hours"):
             return False  # "L2 (page, office hours)" says when somebody is paged
         if self.people and (self.named == "deadline" or len(self.plain) < 80):

@@ -669,3 +669,70 @@ def test_when_somebody_starts_is_the_response_time_of_a_level() -> None:
     runbook = under("Severities", "### SEV1 - Critical", "- you start within 5 minutes")
     assert times(runbook) == [("SEV1", 300.0, None)]
     assert not list(runbook.having(Deadline))
+
+
+@pytest.mark.parametrize(
+    ("heading", "line", "expected"),
+    [
+        (
+            "Alerts",
+            "Mem: memory above 85 % of the limit for 10 minutes",
+            [("memory", ">", 0.85, 600)],
+        ),
+        ("Alerts", "Cpu: CPU usage > 90 % of its request over 15m", [("cpu usage", ">", 0.9, 900)]),
+        ("Notes", "availability 99.9 % over 30 days", [("availability", ">=", 0.999, 2592000)]),
+        ("Notes", "We had an availability 97 % of what it was", []),
+        (
+            "Notes",
+            "Errors exceeded 2% over the last 5 minutes, or 0.5 % over the last hour.",
+            [("error", ">", 0.02, 300), ("error", ">", 0.005, 3600)],
+        ),
+        ("Notes", "Errors exceeded 2%, or 1 % of them", [("error", ">", 0.02, None)]),
+        (
+            "Notes",
+            "Queue depth: warn at 5,000, alarm at 20,000",
+            [("queue depth", ">", 5000, None), ("queue depth", ">", 20000, None)],
+        ),
+        ("Notes", "Normal 5xx rate: 0.02 %", [("5xx rate", "~", 0.0002, None)]),
+        ("Notes", "Memory has to fall under 4 GB in 5 minutes.", [("memory", "<", 4e9, None)]),
+        ("Notes", "p99 must drop under 150 ms within 5 min", [("latency", "<", 0.15, None)]),
+        ("Steps", "Wait until all partitions are back, at most 20 minutes.", []),
+    ],
+)
+def test_numbers_and_their_windows(
+    heading: str, line: str, expected: list[tuple[str, str, float, float | None]]
+) -> None:
+    found = [
+        (one.subject, one.comparator, one.value, one.window_s)
+        for _, one in under(heading, f"- {line}").having(Threshold)
+    ]
+    assert found == expected
+
+
+def test_a_lead_makes_conditions_of_a_list() -> None:
+    runbook = under(
+        "Failover",
+        "Use it if any of the following is true:",
+        "",
+        "- Primary unreachable for more than 60 seconds",
+        "- Transaction age (XID) above 1.5 billion",
+    )
+    assert [one.value for _, one in runbook.having(Threshold)] == [60.0, 1.5e9]
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("Wait until all partitions are back, at most 20 minutes.", [1200.0]),
+        ("p99 must drop under 150 ms within 5 min after the sync.", [300.0]),
+        ("Memory has to fall under 4 GB in 5 minutes.", [300.0]),
+        ("Memory should stay under 4 GB in 5 minutes.", []),
+        ("Tell support at once, and post a note no later than 10 minutes after it.", [0.0, 600.0]),
+        ("The bank has to be told before the cut-off, 90 minutes after the end.", [5400.0]),
+        ("Review this guide every quarter.", [7776000.0]),
+        ("Review this guide every month.", [2592000.0]),
+    ],
+)
+def test_by_when_it_is_to_be_over_or_told(line: str, seconds: list[float]) -> None:
+    runbook = under("Notes", line)
+    assert [one.term.seconds for _, one in runbook.having(Deadline)] == seconds
