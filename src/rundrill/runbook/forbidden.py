@@ -55,6 +55,14 @@ _BIDS = re.compile(
     re.IGNORECASE,
 )
 """What is not to be done is something else than the command: "Do not wait: `x`"."""
+_MANY = re.compile(
+    r"\W*(?:more than|less than|fewer than|two|three|both|all|several|twice|at once"
+    r"|at the same time|in parallel|\d+)\b",
+    re.IGNORECASE,
+)
+"""It says how many at a time, or how often: "one after the other, never two at once"."""
+_WHEN = re.compile(r"\W*(?:during|in|on|at|from|by|while|for)\b", re.IGNORECASE)
+_STOP = re.compile(r"[.;!?]\s")
 _MODAL = re.compile(rf"\W*(?:{_RUN}\b|be\s\w+\s(?:with|by|via|using)\b)", re.IGNORECASE)
 _GERUND = re.compile(r"\W*(?:\w+ing\b|this\b|these\b|the following\b|\ufffc|$)", re.IGNORECASE)
 _NOT_THESE = re.compile(
@@ -141,7 +149,7 @@ def _announces(lead: str) -> bool:
     if _LABEL.match(clause):
         return True
     found = _order_in(clause)
-    if found is None:
+    if found is None or _is_aside(lead, clause, found):
         return False
     return colon or _THESE.match(clause, found.end()) is not None or found.end() == len(clause)
 
@@ -165,7 +173,16 @@ def _forbids(before: str, after: str) -> bool:
     if _NOT_THESE.search(f"{clause} ") or _LABEL.match(clause) or _BEHIND.match(after):
         return True
     found = _order_in(clause)
-    return found is not None and _LIST.search(clause, found.end()) is None
+    if found is None or _is_aside(before, clause, found):
+        return False
+    return _LIST.search(clause, found.end()) is None
+
+
+def _is_aside(text: str, clause: str, order: re.Match[str]) -> bool:
+    """ "Restart it by hand, never during the day": the sentence tells to do it."""
+    sentence = _STOP.split(text)[-1]
+    behind = not sentence.lstrip().startswith(clause[:20])
+    return behind and is_imperative(sentence) and _WHEN.match(clause, order.end()) is not None
 
 
 def _clause(before: str) -> str:
@@ -178,7 +195,7 @@ def _order_in(clause: str) -> re.Match[str] | None:
     found = None
     for found in _ORDER.finditer(clause):  # noqa: B007 - the last one is wanted
         pass
-    if found is None or _BIDS.match(clause, found.end()):
+    if found is None or any(one.match(clause, found.end()) for one in (_BIDS, _MANY)):
         return None
     prefix = clause[: found.start()]
     opening = _OPENING.search(prefix) is not None and _SUBORDINATE.search(prefix) is None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rundrill.runbook.levels import Level, match_level
-from rundrill.runbook.markdown import Block, Content, Heading, Paragraph
+from rundrill.runbook.markdown import Block, Content, Heading, Markup, Paragraph
 from rundrill.runbook.meaning import NO_NUMBERS, Meaning, clean_title, meaning_of
 from rundrill.runbook.text import Text
 
@@ -67,8 +67,11 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
         )
     ]
     open_sections = [sections[0]]
+    folds: list[int] = []
     for block in blocks:
         if isinstance(block, Heading):
+            if block.folded:
+                folds.append(len(open_sections))
             while len(open_sections) > 1 and open_sections[-1].level >= block.level:
                 open_sections.pop()
             sections.append(
@@ -81,7 +84,11 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
             )
             open_sections.append(sections[-1])
         else:
-            sections[-1].blocks.append(block)
+            open_sections[-1].blocks.append(block)
+            if isinstance(block, Markup):
+                # What stands behind a folded part belongs to what stood before it.
+                for _ in range(min(block.unfolds, len(folds))):
+                    del open_sections[max(folds.pop(), 1) :]
     return sections
 
 

@@ -54,6 +54,8 @@ def told(runbook: Runbook) -> list[str]:
         "Wait and see, but never use `x`.",
         "Call the team, do not run `x`.",
         "Do not run: `x`",
+        "Refrain from running `x`.",
+        "Take care not to run `x`.",
     ],
 )
 def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
@@ -87,6 +89,8 @@ def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
         "Should nothing answer, run `x`",
         "No answer? `x`",
         "Avoid an outage: `x`",
+        "Restart one after the other, never two at a time: `x`",
+        "Restart it by hand, never during the day: `x`",
     ],
 )
 def test_another_clause_forbids_nothing(sentence: str) -> None:
@@ -139,7 +143,16 @@ def test_a_sentence_forbids_the_block_below_it(lead: str) -> None:
     assert told(read(f"{lead}\n{mark}\n{mark}- `x`\n{mark}- run `x`\n\nThen `y`")) == [Y]
 
 
-@pytest.mark.parametrize("lead", ["Do not restart anything.", "Do not panic:", "Pods never start:"])
+@pytest.mark.parametrize(
+    "lead",
+    [
+        "Do not restart anything.",
+        "Do not panic:",
+        "Pods never start:",
+        "Restart one after the other, never two at a time:",
+        "Restart it by hand, never during the day:",
+    ],
+)
 def test_another_sentence_forbids_no_block(lead: str) -> None:
     assert told(read(f"{lead}\n\n```sh\n{X}\n```")) == [X]
 
