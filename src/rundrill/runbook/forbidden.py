@@ -11,7 +11,7 @@ from rundrill.runbook import commands
 from rundrill.runbook.markdown import Block, CodeBlock, ItemList, Paragraph, Quote, Table
 from rundrill.runbook.meaning import is_imperative
 from rundrill.runbook.outline import Section
-from rundrill.runbook.shell import strip_prompt
+from rundrill.runbook.shell import strip_prompt, without_comment
 from rundrill.runbook.text import Text
 
 Place = tuple[int, str]
@@ -71,6 +71,13 @@ _NOT_THESE = re.compile(
     r"(?:\ufffc\W*(?:(?:or|and|nor)\W*)?){0,9}\Z",
     re.IGNORECASE,
 )
+_NOT_RUN = re.compile(
+    r"(?:\b(?:no longer|under no circumstances?|(?:forbidden|prohibited|not allowed|not safe"
+    r"|not permitted|dangerous|no need|the urge) to|stop|nobody|no one"
+    r"|can(?:not|['\u2019]t))\s(?:ever\s)?"
+    rf"{_RUN}\s(?:(?:the|a|an|any)\s)?|[\u274c\u26d4\U0001f6ab]\s?)\Z",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(
     r"\A\W*(?:warning|caution|danger|dangerous|forbidden|prohibited|not allowed"
     r"|don['\u2019]?ts?)\b\W*\Z",
@@ -127,7 +134,9 @@ def _in(
             lead = block.text.plain
         elif isinstance(block, CodeBlock):
             for one in commands.in_block(block, programs):
-                if below or (one.comment and _announces(one.comment)):
+                last = block.lines[one.last_line - block.line]
+                beside = last[len(without_comment(last)) :].lstrip("# ")
+                if below or any(said and _announces(said) for said in (one.comment, beside)):
                     yield one
         elif isinstance(block, ItemList):
             for item in block.items:
@@ -170,7 +179,12 @@ def _of_text(text: Text, programs: frozenset[str], *, banned: bool) -> Iterator[
 def _forbids(before: str, after: str) -> bool:
     """Whether the words on both sides of a command, in its clause, forbid it."""
     clause = _clause(before)
-    if _NOT_THESE.search(f"{clause} ") or _LABEL.match(clause) or _BEHIND.match(after):
+    if (
+        _NOT_THESE.search(f"{clause} ")
+        or _NOT_RUN.search(f"{clause} ")
+        or _LABEL.match(clause)
+        or _BEHIND.match(after)
+    ):
         return True
     found = _order_in(clause)
     if found is None or _is_aside(before, clause, found):

@@ -54,6 +54,11 @@ def told(runbook: Runbook) -> list[str]:
         "Wait and see, but never use `x`.",
         "Call the team, do not run `x`.",
         "Do not run: `x`",
+        "No longer use `x`.",
+        "Under no circumstances run `x`!",
+        "It is forbidden to run `x`.",
+        "Stop using `x`.",
+        "\u274c `x`",
         "Refrain from running `x`.",
         "Take care not to run `x`.",
     ],
@@ -159,6 +164,7 @@ def test_another_sentence_forbids_no_block(lead: str) -> None:
 
 def test_a_comment_a_column_or_a_heading_forbids() -> None:
     assert told(read(f"```sh\n# never run this\n{X}\n\n# restart\n{Y}\n```")) == [Y]
+    assert told(read(f"```sh\n{X}  # never do this\n{Y}  # do not restart it twice\n```")) == [Y]
     assert told(read("| Do | Don't |\n|---|---|\n| `y` | `x` |")) == [Y]
     assert told(read("#### What not to do\n\n- `x`\n\n#### Restart\n\n- `y`")) == [Y]
 

@@ -687,6 +687,7 @@ def test_when_somebody_starts_is_the_response_time_of_a_level() -> None:
             "Errors exceeded 2% over the last 5 minutes, or 0.5 % over the last hour.",
             [("error", ">", 0.02, 300), ("error", ">", 0.005, 3600)],
         ),
+        ("Notes", "Half of it is late, or 5 % over the last hour", []),
         ("Notes", "Errors exceeded 2%, or 1 % of them", [("error", ">", 0.02, None)]),
         (
             "Notes",

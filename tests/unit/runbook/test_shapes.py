@@ -543,7 +543,6 @@ def test_a_folded_part_is_a_section_of_its_own() -> None:
 
 
 def test_a_folded_part_at_the_beginning_or_without_an_end() -> None:
-    runbook = read(
-        "</details>\n\n<details><summary>-</summary>\n\n<details><summary>A</summary>\n\n1. `kubectl get pods`\n"
-    )
+    begin = "</details>\n\n<details><summary>-</summary>\n\n"
+    runbook = read(begin + "<details><summary>A</summary>\n\n1. `kubectl get pods`\n")
     assert commands(runbook) == {"a": [["kubectl get pods"]]}
