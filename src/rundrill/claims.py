@@ -287,11 +287,12 @@ class Claim:
         return self.value.kind
 
 
-Reading = Literal["blank", "heading", "claim", "prose", "markup", "data", "unknown"]
+Reading = Literal["blank", "heading", "claim", "prose", "markup", "data", "warning", "unknown"]
 """What a line was taken for.
 
 `prose`: words that state nothing to check. `markup`: fences, rules, HTML, front matter. `data`:
-the content of a code block that is no command, such as output or YAML. `unknown`: it looks as if
+the content of a code block that is no command, such as output or YAML. `warning`: a command that
+nobody is to run ("Never run ..."), and which is none of a procedure. `unknown`: it looks as if
 it stated something, and was not understood.
 """
 

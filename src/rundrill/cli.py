@@ -21,6 +21,7 @@ from rundrill import (
 )
 from rundrill.base import out
 from rundrill.base.clock import MonotonicClock
+from rundrill.base.options import Parser, number
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
 from rundrill.inputs import Inputs, make_plans, read_inputs
@@ -61,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = MonotonicClock()
     # SIGINT too: a shell starts what it runs in the background with Ctrl-C ignored, and Python
     # would leave it so.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sent, _interrupt)
     commands: dict[str, Callable[[], int]] = {
         "run": lambda: _run(options, clock),
         "up": lambda: _up(options, clock),
@@ -294,7 +295,7 @@ def _tell_drill(folder: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="rundrill",
         description="Proves that an incident runbook works before the night it is needed.",
         epilog=EPILOG,
@@ -351,22 +352,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _factor(text: str) -> float:
-    factor = float(text)
-    if not 1 <= factor <= MAX_COMPRESSION:
-        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_COMPRESSION:g}")
-    return factor
+    what = f"a number from 1 to {MAX_COMPRESSION:g}"
+    return number(text, low=1, high=MAX_COMPRESSION, what=what)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
-    return seconds
+    low, high = math.ulp(0.0), sys.float_info.max
+    return number(text, low=low, high=high, what="a number of seconds above 0")
 
 
 def _say(text: str) -> None:
     out.write(f"{text}\n")
 
 
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+def _interrupt(sent: int, _frame: object) -> None:
+    raise KeyboardInterrupt("Ctrl-C" if sent == signal.SIGINT else signal.Signals(sent).name)

@@ -9,6 +9,7 @@ from typing import Final
 
 from rundrill import events
 from rundrill.base import out
+from rundrill.base.options import number
 from rundrill.coverage import Coverage, RunRecord, badge, measure, page, to_json, to_text
 from rundrill.errors import MachineError, RundrillError
 from rundrill.plan import read_experiment
@@ -163,7 +164,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def _percent(text: str) -> float:
-    percent = float(text)
-    if not 0 <= percent <= 100:
-        raise argparse.ArgumentTypeError("must be from 0 to 100")
-    return percent
+    return number(text, low=0, high=100, what="a number from 0 to 100")

@@ -428,9 +428,18 @@ def read(path: Path) -> list[Event]:
     events: list[Event] = []
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise RundrillError(
-            f"the events cannot be read: {error}", path=path, fix="name the folder of a run"
+            f"the events cannot be read: {error.strerror}",
+            path=path,
+            fix="name the folder of a run",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RundrillError(
+            f"not an event: {error.reason}",
+            path=path,
+            line=error.object.count(b"\n", 0, error.start) + 1,
+            fix="the file was edited or cut",
         ) from error
     # Not `splitlines`: it also splits at characters that may stand in the output of a command.
     lines = text.removesuffix("\n").split("\n")
@@ -438,12 +447,17 @@ def read(path: Path) -> list[Event]:
         try:
             events.append(from_line(line))
         except ValueError as error:
-            if number == len(lines):
+            if number == len(lines) and _torn(text, line):
                 break
             raise RundrillError(
                 f"not an event: {error}", path=path, line=number, fix="the file was edited or cut"
             ) from error
     return events
+
+
+def _torn(text: str, last: str) -> bool:
+    """Whether the last line is the beginning of one, as a runner leaves it that is killed."""
+    return not last or (last.startswith("{") and not text.endswith("\n"))
 
 
 class EventLog:

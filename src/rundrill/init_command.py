@@ -1,7 +1,6 @@
 """`rundrill init`: writes the first files of a service's drills, and overwrites nothing."""
 
 import argparse
-import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     _require_free(output, made.files)
     for name, text in made.files.items():
         _write(output / name, text)
-    _check(output, made)
+    _check(output, made, has_load=facts.paths.locustfile is not None)
     out.write("".join(f"{line}\n" for line in _told(output, made)))
     return 0
 
@@ -75,20 +74,9 @@ def _paths(options: argparse.Namespace, output: Path) -> Paths:
         runbook=_relative(options.runbook, output / "experiments"),
         runbook_name=options.runbook.name,
         manifests=_relative(options.manifests, output),
-        locustfile=_relative(_locustfile(), output),
+        locustfile=_relative(Path(LOCUSTFILE), output) if Path(LOCUSTFILE).is_file() else None,
         experiments=(output / "experiments").as_posix(),
     )
-
-
-def _locustfile() -> Path:
-    """The one of the working folder, else the one that rundrill brings."""
-    here = Path(LOCUSTFILE)
-    if here.is_file():
-        return here
-    spec = importlib.util.find_spec("load")
-    if spec is None or not spec.submodule_search_locations:
-        raise MachineError("the load is not installed", fix="pip install 'rundrill[local]'")
-    return Path(next(iter(spec.submodule_search_locations))) / "locustfile.py"
 
 
 def _relative(path: Path, start: Path) -> str:
@@ -111,12 +99,17 @@ def _write(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise MachineError(f"cannot be written: {error.strerror or error}", path=path) from error
+        raise MachineError(
+            f"cannot be written: {error.strerror or error}",
+            path=path,
+            fix="name a folder with --output in which you may write",
+        ) from error
 
 
-def _check(output: Path, made: Starter) -> None:
+def _check(output: Path, made: Starter, *, has_load: bool) -> None:
     """What was written can be read, or it is our mistake and not the user's."""
-    read_service(output / "service.yaml")
+    if has_load:  # the path of one that is still to decide is none
+        read_service(output / "service.yaml")
     load_bindings(output / "bindings.yaml")
     load_rules(output / "alerts.yml")
     for name in made.files:
@@ -139,8 +132,8 @@ def _told(output: Path, made: Starter) -> Iterator[str]:
         yield f"wrote {output / name}"
     for procedure in made.unmatched:
         yield (
-            f"no known fault makes `{procedure.title}` (line {procedure.line}):"
-            " docs/adding-a-fault.md"
+            f"no experiment for `{procedure.title}` (line {procedure.line}): no known fault makes"
+            " it; docs/adding-a-fault.md tells how to add one"
         )
     places = [
         f"{output / name}:{number}: {line}"

@@ -18,6 +18,7 @@ from rundrill.plan import (
     choose_compression,
     read_experiment,
     read_service,
+    require_decided,
 )
 from rundrill.runbook import load as load_runbook
 from rundrill.runbook import load_bindings
@@ -44,13 +45,18 @@ def read_inputs(experiment_path: Path) -> Inputs:
             "there is no such experiment file", path=experiment_path, fix="see experiments/"
         )
     experiment = read_experiment(experiment_path)
-    return Inputs(
+    require_decided(experiment_path, ExperimentError)
+    require_decided(experiment.service, ExperimentError)  # its paths must be there to be read
+    inputs = Inputs(
         experiment=experiment,
         service=read_service(experiment.service),
         runbook=load_runbook(experiment.runbook),
         bindings=load_bindings(experiment.bindings),
         rules=load_rules(experiment.rules),
     )
+    require_decided(experiment.bindings, BindingError)
+    require_decided(experiment.rules, RulesError)
+    return inputs
 
 
 def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s: float) -> Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rundrill.base import out
+from rundrill.base.options import file
 from rundrill.claims import Command, Runbook
 from rundrill.detection import load_rules
 from rundrill.errors import ExperimentError, TargetError
@@ -46,7 +47,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runbook", type=Path, help="a Markdown file")
+    parser.add_argument("runbook", type=file, help="a Markdown file")
     parser.add_argument("--manifests", type=Path, help="a folder: do the named resources exist?")
     parser.add_argument("--rules", type=Path, help="Prometheus rules: do they say the same?")
     parser.add_argument(
@@ -155,6 +156,10 @@ def _experiments(folder: Path) -> Sequence[Drilled]:
             "there are no experiments", path=folder, fix="name a folder or a file"
         )
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ExperimentError(
+            "there is no experiment file (*.yaml)", path=folder, fix="name the folder that has them"
+        )
     read = [read_experiment(path) for path in paths]
     return tuple(
         Drilled(

@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Final
 
+from rundrill.base.options import file
 from rundrill.runbook import load
 from rundrill.show import as_json, as_text
 
@@ -29,7 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runbook", type=Path, help="a Markdown file")
+    parser.add_argument("runbook", type=file, help="a Markdown file")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 

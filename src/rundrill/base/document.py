@@ -122,6 +122,27 @@ class Node:
         found = self.find(key)
         return () if found is None else tuple(item.text for item in found.elements())
 
+    def scalars(self, without: frozenset[str] = frozenset()) -> "Iterator[Node]":
+        """The plain values below, in the order of the document; not those of the keys `without`."""
+        if isinstance(self._node, yaml.ScalarNode):
+            yield self
+        elif isinstance(self._node, yaml.SequenceNode):
+            for one in self.elements():
+                yield from one.scalars(without)
+        else:
+            for name, one in self.items():
+                if name not in without:
+                    yield from one.scalars(without)
+
+    def line_of(self, word: str) -> int:
+        """Where `word` stands in a value of several lines; else where the value begins."""
+        written = self._node.start_mark.buffer
+        if written is None:
+            return self.line
+        lines = written[: self._node.end_mark.index].rstrip("\0").split("\n")
+        below = enumerate(lines[self.line - 1 :], start=self.line)
+        return next((number for number, text in below if word in text), self.line)
+
     def close(self) -> None:
         """Refuses entries that nobody asked for: a misspelt key never goes unnoticed."""
         for name, value in self.items():
@@ -134,7 +155,11 @@ def read(path: Path, error: type[RundrillError]) -> Node:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as problem:
-        raise error(f"cannot be read: {problem.strerror}", path=path) from problem
+        raise error(
+            f"cannot be read: {problem.strerror}",
+            path=path,
+            fix="name a file that exists and that you may read",
+        ) from problem
     except UnicodeDecodeError as problem:
         raise error("is not UTF-8 text", path=path) from problem
     return parse(text, path, error)

@@ -79,6 +79,11 @@ class RunRecord:
         return f"{PurePath(self.plan.experiment_path).name} {self.plan.arm}"
 
     @property
+    def drill(self) -> str:
+        """The experiment, as people call it."""
+        return PurePath(self.plan.experiment_path).stem
+
+    @property
     def taught(self) -> bool:
         """Whether anything it says counts: the load ran, the service was well, the fault landed.
 

@@ -13,10 +13,10 @@ from typing import Final, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from rundrill.claims import Claim, Dependency, Line
+from rundrill.claims import Line
 from rundrill.coverage.evidence import Evidence
 from rundrill.coverage.measure import ClaimCoverage, ClaimState, Coverage
-from rundrill.coverage.text import notes
+from rundrill.coverage.text import named, notes
 from rundrill.report.text import printable
 from rundrill.report.tone import tone
 
@@ -77,6 +77,7 @@ def page(coverage: Coverage, hrefs: Mapping[str, str]) -> str:
             anchors=_anchors(coverage),
             broken=[one for one in coverage.claims if one.state == "broken"],
             plain=lambda text: text.replace("**", "").replace("`", ""),
+            named=named,
             notes=list(notes(coverage)),
             rows=list(_rows(coverage)),
             hrefs=hrefs,
@@ -181,7 +182,7 @@ def _chips(claims: Iterable[ClaimCoverage]) -> Iterator[Chip]:
         yield Chip(
             word=word,
             tone=tone,
-            kind=", ".join(dict.fromkeys(_name(one.claim) for one in same)),
+            kind=", ".join(dict.fromkeys(named(one.claim) for one in same)),
             evidence=tuple(
                 sorted(
                     same[0].evidence,
@@ -189,12 +190,6 @@ def _chips(claims: Iterable[ClaimCoverage]) -> Iterator[Chip]:
                 )
             ),
         )
-
-
-def _name(claim: Claim) -> str:
-    if isinstance(claim.value, Dependency):
-        return f"dependency {claim.value.name}"
-    return claim.kind.replace("-", " ")
 
 
 def _other(one: ClaimCoverage) -> str:

@@ -251,7 +251,7 @@ def of_dependency(value: Dependency, asked: Asked) -> Evidence | None:
     return Evidence(
         run=run,
         state="held" if held else "broken",
-        sentence=f"{run.plan.fault}: {one_line(run.verdict.reason)}",
+        sentence=f"in {run.drill}: {one_line(run.verdict.reason)}",
         part="promises",
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from rundrill.claims import Command, ProcedureStep, Step
 from rundrill.coverage.evidence import Asked, Evidence, RunRecord, State
-from rundrill.events import CommandFinished, CommandRefused, StepSkipped
-from rundrill.model import PlannedStep
+from rundrill.events import CommandFinished, CommandRefused, RecoveryMissed, StepSkipped
+from rundrill.model import PlannedStep, PromiseState
 from rundrill.report.text import one_line
 from rundrill.report.units import Scale, seconds
 
@@ -48,16 +48,9 @@ def _command(text: str, step: ProcedureStep, run: RunRecord) -> Evidence | None:
 
 
 def of_step(value: ProcedureStep, asked: Asked) -> Evidence | None:
-    """All of its commands ran; a remedy must not have hurt; a window must have been watched."""
+    """All of its commands ran; a remedy must have mended and not hurt; a window was watched."""
     run = asked.run
-    planned = next(
-        (
-            one
-            for one in run.plan.steps
-            if (one.procedure, one.number) == (value.procedure, value.step.number)
-        ),
-        None,
-    )
+    planned = _planned(value, run)
     if planned is None or not _same(planned, value.step):
         return None
     if not value.step.commands:
@@ -83,6 +76,9 @@ def of_step(value: ProcedureStep, asked: Asked) -> Evidence | None:
             part="harm",
         )
     if len(known) == len(parts) and all(one.state == "held" for one in known):
+        unsaved = _unsaved(planned, run)
+        if unsaved is not None:
+            return unsaved
         count = len(known)
         said = known[0].sentence if count == 1 else f"all {count} commands ended with exit code 0"
         return Evidence(run=run, state="held", sentence=said, part=_PART)
@@ -98,6 +94,39 @@ def of_step(value: ProcedureStep, asked: Asked) -> Evidence | None:
     if skipped is not None:
         why = f"left out: {one_line(skipped.why)}"
     return None if why is None else Evidence(run=run, state="unproven", sentence=why, part=_PART)
+
+
+def _planned(value: ProcedureStep, run: RunRecord) -> PlannedStep | None:
+    return next(
+        (
+            one
+            for one in run.plan.steps
+            if (one.procedure, one.number) == (value.procedure, value.step.number)
+        ),
+        None,
+    )
+
+
+def _unsaved(step: PlannedStep, run: RunRecord) -> Evidence | None:
+    """A procedure that was followed and did not bring the service back is broken in what was to
+    mend it: its remedies, or the end of a procedure that has none.
+    """
+    promise = run.promise("recovered")
+    missed = run.record.last(RecoveryMissed) is not None
+    if promise is None or promise.state is not PromiseState.BROKEN or not missed:
+        return None
+    remedies = [one for one in run.plan.steps if one.kind == "remedy"]
+    own = [one for one in run.plan.steps if one.procedure == run.plan.steps[0].procedure]
+    last = [one for one in own if one.commands][-1:]
+    if step not in (remedies or last):
+        return None
+    without = "" if remedies else " by a procedure without a remedy"
+    return Evidence(
+        run=run,
+        state="broken",
+        sentence=f"followed in {run.drill}, not recovered{without}: {one_line(promise.evidence)}",
+        part="promises",
+    )
 
 
 def _watched(run: RunRecord) -> Evidence | None:

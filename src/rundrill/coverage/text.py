@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from rundrill.claims import Claim, Dependency
 from rundrill.coverage.measure import Coverage, Tally
 from rundrill.report.text import one_line
 
@@ -48,6 +49,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:2]) + (f" and {more} more" if more > 0 else "")
 
 
+def named(claim: Claim) -> str:
+    """Its kind; a dependency by its name, since a line may state several."""
+    if isinstance(claim.value, Dependency):
+        return f"dependency {claim.value.name}"
+    return claim.kind.replace("-", " ")
+
+
 def lines_as_ranges(lines: Sequence[int]) -> str:
     """ "12-14, 19"."""
     parts: list[list[int]] = []
@@ -76,7 +84,7 @@ def _lines(coverage: Coverage) -> Iterator[str]:
     for one in broken:
         word = "broken, accepted" if one.accepted else "broken"
         text = one_line(one.claim.text, 80)
-        yield f"{coverage.runbook.path}:{one.claim.line}: {word}: {one.claim.kind} `{text}`"
+        yield f"{coverage.runbook.path}:{one.claim.line}: {word}: {named(one.claim)} `{text}`"
         for evidence in one.evidence:
             if evidence.state == "broken":
                 yield f"  {evidence.run.name}: {evidence.sentence}"

@@ -1,5 +1,6 @@
 """Runs the rules over the material, and the silences over what they found."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -76,7 +77,8 @@ def _placed(found: Found, rule: Rule, material: Material) -> LintFinding:
 def column_of(text: str, at: str) -> int:
     """Where the first line of `at` begins in `text`, else where the text itself begins."""
     first = at.split("\n", 1)[0]
-    found = text.find(first) if first else -1
+    whole = re.search(rf"(?<![\w.,]){re.escape(first)}", text) if first else None
+    found = whole.start() if whole else text.find(first) if first else -1
     if found < 0:
         found = len(text) - len(text.lstrip())
     return found + 1

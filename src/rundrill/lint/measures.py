@@ -8,6 +8,14 @@ from typing import Final, Literal
 from rundrill.claims import Threshold
 from rundrill.runbook.wordset import word_set
 
+_NUMBER = re.compile(
+    r"(?:[<>\u2264\u2265=~]=?\s*)?(?P<digits>\d+(?:[.,]\d+)*)"
+    r"(?:\s?(?:%|(?:percent|ms|milliseconds?|s|secs?|seconds?|mins?|minutes?|h|hours?|k|GB|GiB|MB"
+    r"|MiB|rps)\b))?"
+)
+_SCALES: Final = (1.0, 100.0, 1000.0, 1 / 60, 1 / 3600, 1e-3, 1e-6, 1e-9, 2.0**-20, 2.0**-30)
+"""How a value may be written that is kept as ratio, seconds or bytes."""
+
 Direction = Literal["above", "below"]
 
 _CORES: Final[tuple[tuple[str, frozenset[str]], ...]] = tuple(
@@ -105,6 +113,18 @@ def same_measure(one: Bound, other: Bound) -> bool:
         )
         and (one.measure.unit != "count" or one.threshold.window_s == other.threshold.window_s)
     )
+
+
+def number_in(threshold: Threshold) -> str:
+    """The number as the runbook writes it: "> 5%"; the whole text where no word is it."""
+    for found in _NUMBER.finditer(threshold.text):
+        try:
+            written = float(found["digits"].replace(",", ""))
+        except ValueError:  # "1.2.3" is a version
+            continue
+        if any(close(written, threshold.value * scale) for scale in _SCALES):
+            return found[0]
+    return threshold.text
 
 
 def close(one: float, other: float) -> bool:

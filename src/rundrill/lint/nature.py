@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from rundrill.claims import Procedure, ProcedureStep, Runbook, Step
 from rundrill.runbook.classify import command_kind, step_kind
+from rundrill.runbook.forbidden import WARNS
 from rundrill.runbook.meaning import Meaning, meaning_of, words_of
 from rundrill.runbook.wordset import word_set
 
@@ -49,7 +50,6 @@ _MENDING = re.compile(
     re.IGNORECASE,
 )
 """In a program that usually only looks: what mends all the same."""
-_WARNING = re.compile(r"\A\W*(?:never|do not|don.t|avoid|caution|warning)\b", re.IGNORECASE)
 _STATE = re.compile(
     r"\A[^:]*\b(?:works?|answers?|(?:is|are) (?:up|back|green)|(?:should|must) (?:be|have|carry)"
     r"|green again|has joined)\b|\Agreen again",
@@ -129,7 +129,7 @@ def by_words(text: str) -> Does:
     """What somebody does who follows these words."""
     while (shorter := _ADVERB.sub("", _CONDITION.sub("", text))) != text:
         text = shorter
-    if _WARNING.match(text):
+    if WARNS.match(text):
         return "look"
     words = words_of(text)
     first = words[0] if words else ""

@@ -7,6 +7,7 @@ from rundrill.plan.build import build_plan
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, read_experiment
 from rundrill.plan.service_file import ServiceFile, read_service
+from rundrill.plan.undecided import require_decided
 
 __all__ = [
     "ExperimentFile",
@@ -15,4 +16,5 @@ __all__ = [
     "choose_compression",
     "read_experiment",
     "read_service",
+    "require_decided",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rundrill.claims import Claim, Line, Reading
 from rundrill.runbook.commands import SESSIONS, SHELLS
+from rundrill.runbook.forbidden import Forbidden
 from rundrill.runbook.identify import Found
 from rundrill.runbook.markdown import (
     MAX_TEXT,
@@ -31,13 +32,18 @@ _COMMENT = re.compile(r"\s*(?:#|//|--\s|;)")
 
 
 def account(
-    text: str, blocks: Sequence[Block], found: Iterable[Found], claims: Iterable[Claim]
+    text: str,
+    blocks: Sequence[Block],
+    found: Iterable[Found],
+    claims: Iterable[Claim],
+    forbidden: Forbidden,
 ) -> tuple[Line, ...]:
     """A line is a claim when one stands on it; else it is what the Markdown says of it."""
     ids: dict[int, list[str]] = defaultdict(list)
     for claim in claims:
         ids[claim.line].append(claim.id)
     covered = {line for one in found for line in range(one.line, one.last_line + 1)} | set(ids)
+    warned = {number for (line, _), last in forbidden.items() for number in range(line, last + 1)}
     readings: dict[int, Reading] = dict.fromkeys(range(1, len(front_matter(text)) + 1), "markup")
     levels: dict[int, int] = {}
     prose: dict[int, list[Text]] = defaultdict(list)
@@ -49,6 +55,8 @@ def account(
             reading = "blank"
         elif number in levels:
             reading = "heading"
+        elif number in warned:
+            reading = "warning"
         elif number in covered:
             reading = "claim"
         elif number in prose:

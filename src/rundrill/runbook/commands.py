@@ -58,6 +58,12 @@ _BRACKETS = word_set("do done then else fi esac { } ( ) ;;")
 _PROGRAM = re.compile(r"(?:[\w./~$\{\}-]*/)?([a-z][\w.+-]*)\Z")
 _SCRIPT = re.compile(r"(?:\.{0,2}/|~/|bin/)[\w./-]+\Z|[\w-]+\.(?:sh|py|rb|pl)\Z")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*\Z")
+_FILLED = re.compile(
+    r"(?:(?:export|local)\s)?[A-Za-z_]\w*=[\"']?(?:\$\(|`)\s*(?:sudo\s)?([\w./-]+)(?=\s|\))"
+)
+"""A variable that is set to what a command prints."""
+_SET = re.compile(r"([A-Za-z_]\w*)=\S+\Z")
+_USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _OPTION = re.compile(r"\s--?[A-Za-z][\w-]*(?:[=\s]|\Z)")
 _PROSE = re.compile(r"[.,!?:;]\s+[A-Z]|[.!?]\Z|\s[\u2013\u2014-]\s|\S:\s")
 _DATA: Final = word_set("true false null none yes no error warn warning info debug")
@@ -73,9 +79,13 @@ class Found:
 
 
 def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
-    """The programs this document calls in its shell blocks, besides the usual ones."""
+    """The programs this document calls in its shell blocks, besides the usual ones.
+
+    With them, as `$NAME`, the variables that its code uses: who sets one gives a command.
+    """
     learned: set[str] = set()
     for block in walk(blocks):
+        learned.update(f"${name}" for code in _code_of(block) for name in _USED.findall(code))
         if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS:
             continue
         for line in shell.read_shell(block.lines, first_line=block.line):
@@ -84,8 +94,21 @@ def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
     return (KNOWN_PROGRAMS | learned) - _KEYWORDS
 
 
+def _code_of(block: Block) -> Iterable[str]:
+    if isinstance(block, CodeBlock):
+        return block.lines
+    texts: Iterable[Text] = ()
+    if isinstance(block, Paragraph):
+        texts = (block.text,)
+    elif isinstance(block, Table):
+        texts = (cell for row in block.rows for cell in row)
+    return (span.text for text in texts for span in text.spans if span.mark == "code")
+
+
 def program_of(text: str) -> str:
     """The program word of a command, after assignments and `sudo`; "" when there is none."""
+    if filled := _FILLED.match(text):
+        return filled[1].rpartition("/")[2]
     for word in text.split(maxsplit=8):
         if _ASSIGNMENT.match(word) or word == "sudo":
             continue
@@ -97,6 +120,8 @@ def program_of(text: str) -> str:
 def looks_like_command(text: str, programs: frozenset[str]) -> bool:
     """Whether a line of code is one: a program that is known, a script, or one with options."""
     program = program_of(text)
+    if (setting := _SET.match(text)) and f"${setting[1]}" in programs:
+        return True
     first = text.split(maxsplit=1)[0] if text else ""
     if program in programs or first in _SHELL_WORDS or (first == "sudo" and program):
         return True
@@ -147,7 +172,9 @@ def is_command(span: Span, programs: frozenset[str]) -> bool:
     text = shell.strip_prompt(span.text)
     words = text.split(maxsplit=2)
     if len(words) < 2:
-        return bool(words) and re.match(r"(?:\.{0,2}|~)/[\w./-]+\.(?:sh|py)\Z", text) is not None
+        script = re.match(r"(?:\.{0,2}|~)/[\w./-]+\.(?:sh|py)\Z", text)
+        setting = _SET.match(text)
+        return script is not None or (setting is not None and f"${setting[1]}" in programs)
     if program_of(text) in programs - _NOUNS:
         return True
     return looks_like_command(text, programs - _NOUNS)

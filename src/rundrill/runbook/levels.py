@@ -23,8 +23,13 @@ _IN_PROSE = re.compile(
     re.IGNORECASE,
 )
 _NAME_END = re.compile(r"[(:.,;=|\u2013\u2014\u2192]|\s-\s")
-
-
+_LETTERED = re.compile(r"\W*(?P<kind>l)[\s-]?(?P<number>\d)(?![\w.%])", re.IGNORECASE)
+"""A level only where something says so: elsewhere "L2" is a tier of support, or a cache."""
+_NAMED = re.compile(
+    r"\b(?:(?:treat|count|class|rate|handle|regard)\w*\s(?:\w+\s){0,2}as|is|becomes)\s(?:an?\s)?\W{0,3}"
+    r"(?P<name>(?-i:Critical|Major|Minor|High|Medium|Moderate|Low|Urgent|Severe))\b(?=\W{0,3}[:;(])",
+    re.IGNORECASE,
+)
 _TWIN = re.compile(
     r"\W*(?P<kind>[A-Za-z]{1,8})[\s-]?(?P<number>\d)\s?(?P<joint>/|,|&|\+|and|or|to|-|\u2013)\s?"
     r"(?:[A-Za-z]{1,8}[\s-]?)?(?P<last>\d)(?![\w.%])",
@@ -42,12 +47,22 @@ class Level:
     numbered: bool
 
 
-def match_level(text: str, *, prose: bool = False) -> Level | None:
+def named_level(sentence: str) -> Level | None:
+    """The level that a sentence gives what it tells of: "we treat it as **Critical**: ..."."""
+    found = _NAMED.search(sentence[:500])
+    if found is None:
+        return None
+    return Level(found["name"].lower(), found["name"], found.end(), numbered=False)
+
+
+def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Level | None:
     """The level that `text` begins with, and the name beside it: "P0 - Critical (outage)".
 
-    `prose` also takes "It is High when ...".
+    `prose` also takes "It is High when ...", `lettered` "L1".
     """
     found = _LEVEL.match(text)
+    if found is None and lettered:
+        found = _LETTERED.match(text)
     if found is None and prose and (found := _IN_PROSE.match(text)) and found["kind"]:
         code = _CODES.get(found["kind"].lower(), found["kind"].upper()) + found["number"]
         return Level(code, "", found.end(), numbered=True)

@@ -5,6 +5,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
 from itertools import takewhile
 
 from markdown_it import MarkdownIt
@@ -23,6 +24,10 @@ MAX_NESTING = 40
 _TAG = re.compile(
     r"</?(?:a|abbr|b|code|em|i|img|kbd|p|small|span|strong|sub|sup|u)\b[^>]*>", re.IGNORECASE
 )
+_SUMMARY = re.compile(
+    r"<summary\b[^>]{0,200}>((?:(?!</summary>).){1,200})</summary>", re.IGNORECASE | re.DOTALL
+)
+_UNFOLDS = re.compile(r"</details\s{0,9}>", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n[\w-]+[ \t]*:.*\n(?:(?!---|#{1,6} ).*\n){0,200}?---[ \t]*(?:\n|\Z)"
@@ -31,9 +36,12 @@ _FRONT_MATTER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Heading:
+    """`folded`: the summary of a block that can be opened (`<details>`), up to its end."""
+
     line: int
     level: int
     text: Text
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,11 @@ class Markup:
     line: int
     lines: tuple[str, ...]
 
+    @property
+    def unfolds(self) -> int:
+        """How many `<details>` end here."""
+        return sum(len(_UNFOLDS.findall(line)) for line in self.lines)
+
 
 Content = Paragraph | CodeBlock | ItemList | Table | Quote | Markup
 """What stands under a heading."""
@@ -100,7 +113,29 @@ Block = Heading | Content
 def read_blocks(text: str) -> tuple[Block, ...]:
     """The document's blocks in order. Any text is read; nothing is raised."""
     tokens = _reader().parse(_without_front_matter(text))
-    return tuple(_blocks(_Cursor(tokens), end=None))
+    return tuple(_with_summaries(_blocks(_Cursor(tokens), end=None)))
+
+
+def _with_summaries(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The blocks with a heading for each `<summary>`, one level below those around it."""
+    level = 1
+    outer: list[int] = []
+    for block in blocks:
+        yield block
+        if isinstance(block, Heading):
+            level = block.level
+        elif isinstance(block, Markup):
+            content = "\n".join(block.lines)[:MAX_TEXT]
+            for found in _SUMMARY.finditer(content):
+                title = " ".join(unescape(re.sub(r"<[^>]*>", "", found[1])).split())
+                if not any(char.isalnum() for char in title):
+                    continue
+                line = block.line + content.count("\n", 0, found.start())
+                outer.append(level)
+                level = min(level + 1, 6)
+                yield Heading(line, level, Text(line, (Span(line, title),)), folded=True)
+            for _ in range(min(block.unfolds, len(outer))):
+                level = outer.pop()
 
 
 def walk(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rundrill.runbook.levels import Level, match_level
-from rundrill.runbook.markdown import Block, Content, Heading, Paragraph
+from rundrill.runbook.markdown import Block, Content, Heading, Markup, Paragraph
 from rundrill.runbook.meaning import NO_NUMBERS, Meaning, clean_title, meaning_of
 from rundrill.runbook.text import Text
 
@@ -30,9 +30,9 @@ class Section:
         """The severity level that it, or the nearest heading above it, describes."""
         at: Section | None = self
         while at is not None:
-            if (found := match_level(at.title)) is not None and (
-                found.numbered or at.meaning is Meaning.SEVERITY
-            ):
+            among = at.meaning is Meaning.SEVERITY
+            found = match_level(at.title, lettered=among)
+            if found is not None and (found.numbered or among):
                 return found
             at = at.parent
         return None
@@ -67,8 +67,11 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
         )
     ]
     open_sections = [sections[0]]
+    folds: list[int] = []
     for block in blocks:
         if isinstance(block, Heading):
+            if block.folded:
+                folds.append(len(open_sections))
             while len(open_sections) > 1 and open_sections[-1].level >= block.level:
                 open_sections.pop()
             sections.append(
@@ -81,14 +84,18 @@ def outline(blocks: Iterable[Block]) -> list[Section]:
             )
             open_sections.append(sections[-1])
         else:
-            sections[-1].blocks.append(block)
+            open_sections[-1].blocks.append(block)
+            if isinstance(block, Markup):
+                # What stands behind a folded part belongs to what stood before it.
+                for _ in range(min(block.unfolds, len(folds))):
+                    del open_sections[max(folds.pop(), 1) :]
     return sections
 
 
 def _section(heading: Heading, parent: Section, *, is_document: bool, is_first: bool) -> Section:
     title = clean_title(heading.text.plain)
     # "P0 (complete outage)" under the severities describes a level, not a failure mode.
-    is_level = parent.meaning is Meaning.SEVERITY and match_level(title) is not None
+    is_level = parent.meaning is Meaning.SEVERITY and match_level(title, lettered=True) is not None
     own = Meaning.UNKNOWN if is_document or is_level else meaning_of(title)
     # "Metrics" among the contacts or the commands to look up states no steady state.
     if own is Meaning.STEADY_STATE and parent.meaning in NO_NUMBERS:

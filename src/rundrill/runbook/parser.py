@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rundrill.claims import ReviewDate, Runbook
 from rundrill.runbook import commands
 from rundrill.runbook.account import account
+from rundrill.runbook.forbidden import read_forbidden
 from rundrill.runbook.identify import Found, identify
 from rundrill.runbook.markdown import Heading, front_matter, read_blocks
 from rundrill.runbook.meaning import clean_title
@@ -42,11 +43,12 @@ def _parse(text: str, path: str) -> Runbook:
     sections = outline(blocks)
     programs = commands.learn_programs(blocks)
     statements = read_statements(sections, lambda span: commands.is_command(span, programs))
-    instructions = read_procedures(sections, programs)
+    forbidden = read_forbidden(sections, programs)
+    instructions = read_procedures(sections, programs, forbidden)
     reading = Reading(levels=find_levels(statements))
     for statement in statements:
         reading.read(statement)
-    reading.read_code(sections, programs)
+    reading.read_code(sections, programs, forbidden)
     reading.read_steps(instructions)
     settings = front_matter(text)
     reading.found += _settings(settings, sections[0])
@@ -62,7 +64,7 @@ def _parse(text: str, path: str) -> Runbook:
             (clean_title(block.text.plain) for block in blocks if isinstance(block, Heading)), ""
         ),
         claims=claims,
-        lines=account(text, blocks, reading.found, claims),
+        lines=account(text, blocks, reading.found, claims, forbidden),
         severities=reading.severities,
         procedures=instructions.procedures,
         protocols=instructions.protocols,

@@ -28,6 +28,7 @@ _HIDDEN: Final = "\ufffc"
 _NORMAL: Final = word_set(
     "normal healthy baseline target expected steady ok good objective slo usual green goal typical"
 )
+_USUAL: Final = word_set("normal usual typical")
 _AIMS: Final = word_set("target objective slo goal limit max maximum")
 _ALARM: Final = word_set(
     "alert warning warn critical page pages trigger alarm threshold red yellow amber orange bad"
@@ -39,6 +40,8 @@ _TIMES: Final = word_set(
     " escalate after deadline due resolve resolution frequency time cadence communication notify"
     " who eta comms restore"
 )
+_ANSWERS: Final = _TIMES - word_set("time after frequency who")
+"""In a column's heading they say that its times are people's, whatever stands beside them."""
 _PLAIN: Final = (
     _NORMAL
     | _ALARM
@@ -98,7 +101,9 @@ def parts_of(statement: Statement) -> Iterator[Part]:
             around=_around(statement),
         )
         return
-    windows = [cell for cell in statement.cells[1:] if _WINDOW & cell.words]
+    windows = [
+        cell for cell in statement.cells[1:] if _WINDOW & cell.words and not _ANSWERS & cell.words
+    ]
     window_s = next((duration_of(cell.plain) for cell in windows), None)
     first = _name_cell(statement.cells)
     unit = next((cell.plain for cell in statement.cells if cell.words == {"unit"}), "")
@@ -186,6 +191,8 @@ def _implied_of(statement: Statement) -> Comparator | None:
         return None
     if statement.section.meaning is Meaning.STEADY_STATE:
         return ">=" if set(words_of(label)) & _HIGH_IS_GOOD else "~"
+    if set(words_of(label)[:1]) & _USUAL:
+        return "~"
     if statement.section.meaning is Meaning.ALERTS and statement.form == "item":
         return "<" if set(words_of(statement.text)) & _HIGH_IS_GOOD else ">"
     return None

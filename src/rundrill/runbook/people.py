@@ -24,7 +24,7 @@ _REACHED = re.compile(
 )
 _ESCALATING: Final = frozenset({"escalation", "escalate", "escalates"})
 _SEVERAL = re.compile(r"(?:^|[.;]\s)([A-Z][\w '/-]{1,40}):\s([^.;]+)")
-_WHO: Final = word_set("who whom to escalate escalation contact role person team name owner step")
+_WHO: Final = word_set("who whom to escalate escalation contact role person team name owner")
 _WHEN: Final = word_set("after when time delay at within if")
 _REACH: Final = word_set(
     "phone email mail slack contact reach how number channel pager pagerduty handle mobile tel chat"
@@ -36,6 +36,10 @@ _ESCALATES = re.compile(r"\bescalat\w*\b", re.IGNORECASE)
 _NEXT = re.compile(
     r"\bafter\s[^:.;]{0,60}:|\b(?:inform|call|page|notif(?:y|ies)|tell|wake|phone)s?\s(?:the\s)?"
     r"(?=(?:[\w-]+\s){0,3}(?:manager|lead|director|head|vp|cto|ceo|cio|president|principal)\b)",
+    re.IGNORECASE,
+)
+_IS_CALLED = re.compile(
+    r"\b(?:the\s)?(?P<who>(?:(?!and\s)[\w-]+\s){1,6}?)(?:is|are|gets?)\s(?:called|paged|woken|phoned|rung)\b",
     re.IGNORECASE,
 )
 _PAGES = re.compile(r"\W*(?:page|call|phone|wake|notify|contact)s?\s", re.IGNORECASE)
@@ -170,7 +174,7 @@ def read_escalations(
                 yield statement.line, Escalation(severity=level, to=to, term=first_term(part))
         return
     if not section and not any(
-        pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER)
+        pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER, _IS_CALLED)
     ):
         return
     for sentence in _SENTENCES.finditer(statement.text):
@@ -200,8 +204,10 @@ def _of_sentence(
     if found is not None:
         text = sentence[0][found.end() :]
         if not _ESCALATES.match(found[0]):
-            term = first_term(found[0]) or first_term(text)
+            term = first_term(found[0]) or first_term(text) or term
         to = recipient(text)
+    elif inside and (called := _IS_CALLED.search(sentence[0])) is not None:
+        to = recipient(called["who"])
     elif section and statement.form == "item" and sentence.start() == 0:
         label, _ = statement.label
         tier = _TIER.match(statement.text)

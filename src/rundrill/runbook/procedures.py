@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rundrill.claims import Command, Procedure, Step
 from rundrill.runbook import commands
 from rundrill.runbook.durations import duration_at
+from rundrill.runbook.forbidden import Forbidden, allowed, is_forbidden, only_warns
 from rundrill.runbook.markdown import (
     MAX_TEXT,
     CodeBlock,
@@ -57,14 +58,16 @@ class Instructions:
     sections: Mapping[str, Section]
 
 
-def read_procedures(sections: Iterable[Section], programs: frozenset[str]) -> Instructions:
+def read_procedures(
+    sections: Iterable[Section], programs: frozenset[str], forbidden: Forbidden
+) -> Instructions:
     """What the document tells to do, in its order, each with a slug id of its own."""
     steps: dict[int, tuple[Section, list[Step]]] = {}
     sections = list(sections)
-    topics = _topics(sections, programs)
+    topics = _topics(sections, programs, forbidden)
     for section in sections:
         owner = _owner(section, topics)
-        found = _steps_of(section, programs)
+        found = _steps_of(section, programs, forbidden)
         if found:
             steps.setdefault(id(owner), (owner, []))[1].extend(found)
     names = _ids([owner for owner, _ in steps.values()])
@@ -109,14 +112,14 @@ def _ids(owners: Sequence[Section]) -> list[str]:
     return ids
 
 
-def _topics(sections: Iterable[Section], programs: frozenset[str]) -> bool:
+def _topics(sections: Iterable[Section], programs: frozenset[str], forbidden: Forbidden) -> bool:
     """Whether the document has several: then its title is the name of no procedure."""
     return any(
         section.parent is not None
         and section.parent.is_first_title
         and not is_structure(section.title)
         and section.meaning not in PEOPLE
-        and bool(_steps_of(section, programs))
+        and bool(_steps_of(section, programs, forbidden))
         for section in sections
     )
 
@@ -130,12 +133,12 @@ def _owner(section: Section, topics: bool) -> Section:
     return section
 
 
-def _steps_of(section: Section, programs: frozenset[str]) -> list[Step]:
+def _steps_of(section: Section, programs: frozenset[str], forbidden: Forbidden) -> list[Step]:
     if section.meaning in NO_PROCEDURES - PEOPLE:
         return []
     if section.meaning in PEOPLE:
-        return _Steps(programs, section).read_ordered()
-    steps = _Steps(programs, section).read()
+        return _Steps(programs, forbidden, section).read_ordered()
+    steps = _Steps(programs, forbidden, section).read()
     if is_step_heading(section.title):
         found = tuple(command for step in steps for command in step.commands)
         timed = next((step.duration_s for step in steps if step.duration_s is not None), None)
@@ -155,6 +158,7 @@ class _Steps:
     """Reads one section's blocks in order."""
 
     programs: frozenset[str]
+    forbidden: Forbidden
     section: Section
 
     def read_ordered(self) -> list[Step]:
@@ -176,7 +180,7 @@ class _Steps:
             if isinstance(block, CodeBlock):
                 if after_list:
                     # A block under a list whose writer did not indent it.
-                    found = commands.in_block(block, self.programs)
+                    found = self._in_block(block)
                     more = tuple(one.command for one in found)
                     steps[-1] = replace(steps[-1], commands=steps[-1].commands + more)
                 else:
@@ -206,11 +210,12 @@ class _Steps:
                 yield step
 
     def _from_item(self, item: Item) -> Step | None:
-        found = commands.in_blocks(item.blocks, self.programs)
+        all_found = commands.in_blocks(item.blocks, self.programs)
+        found = allowed(all_found, self.forbidden)
         text = _TASK.sub("", self._prose(item.text))
         text = text or next((one.comment for one in found if one.comment), "")
         text = text or (found[0].command.text if found else "")
-        if not text:
+        if not text or (len(found) < len(all_found) and not found and only_warns(text)):
             return None
         return Step(
             number=0,
@@ -222,7 +227,7 @@ class _Steps:
 
     def _from_paragraph(self, block: Paragraph) -> Iterator[Step]:
         for line in block.text.lines:
-            found = commands.in_text(line, self.programs)
+            found = self._in_text(line)
             if is_step_heading(line.plain):
                 yield _step(line.line, self._prose(line), [one.command for one in found])
             elif found and not _labels_no_steps(line):
@@ -231,7 +236,7 @@ class _Steps:
 
     def _from_table(self, block: Table) -> Iterator[Step]:
         for row in block.rows:
-            found = [one.command for cell in row for one in commands.in_text(cell, self.programs)]
+            found = [one.command for cell in row for one in self._in_text(cell)]
             prose = next((text for cell in row if (text := self._prose(cell))), "")
             if found:
                 yield _step(row[0].line, prose or found[0].text, found)
@@ -239,7 +244,7 @@ class _Steps:
     def _from_code(self, block: CodeBlock, lead: Text | None) -> Iterator[Step]:
         """One step for each comment; what has none belongs to the step before it."""
         groups: list[list[commands.Found]] = []
-        for one in commands.in_block(block, self.programs):
+        for one in self._in_block(block):
             if groups and not one.comment:
                 groups[-1].append(one)
             else:
@@ -251,9 +256,20 @@ class _Steps:
             text = group[0].comment or default or group[0].command.text
             yield _step(group[0].command.line, text, [one.command for one in group])
 
+    def _in_block(self, block: CodeBlock) -> list[commands.Found]:
+        return allowed(commands.in_block(block, self.programs), self.forbidden)
+
+    def _in_text(self, text: Text) -> list[commands.Found]:
+        return allowed(commands.in_text(text, self.programs), self.forbidden)
+
     def _prose(self, text: Text) -> str:
         """The words without the commands among them."""
-        kept = (span.text for span in text.spans if not commands.is_command(span, self.programs))
+        kept = (
+            span.text
+            for span in text.spans
+            if not commands.is_command(span, self.programs)
+            or is_forbidden(span.line, span.text, self.forbidden)
+        )
         return " ".join("".join(kept).split()).rstrip(" :-\u2013\u2014")
 
 

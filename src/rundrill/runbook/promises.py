@@ -20,7 +20,7 @@ Purpose = Literal["response", "escalation", "deadline"]
 _PURPOSE = re.compile(
     r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
     r"|(?P<escalation>escalat\w*)"
-    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|report\w*"
+    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|told|report\w*"
     r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
     r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
     r"|status|held|hold|share\w*|file|create\w*|start\w*|due|follow\w*|contact\w*|begin\w*|ready|back"
@@ -38,7 +38,9 @@ _MACHINE = re.compile(
     r"|backups?|snapshots?|compact\w*|rebalanc\w*)\b",
     re.IGNORECASE,
 )
-_IF = re.compile(r"\b(?:if|unless|when|whenever|once|while|where|until)\b[^.;:]*$", re.IGNORECASE)
+_IF = re.compile(
+    r"\b(?:if|unless|when|whenever|(?<!at\s)once|while|where|until)\b[^.;:]*$", re.IGNORECASE
+)
 _ANSWERED = re.compile(
     r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
     re.IGNORECASE,
@@ -54,6 +56,29 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _COUNT_BEFORE = re.compile(r"(?:\d|\b(?:twice|two|three|times|many))\s?(?:[\w-]+\s){0,3}$")
+_BACK_UNDER = re.compile(
+    r"\b(?:must|should|has\sto|have\sto|needs?\sto|will|shall)\s(?:(?P<drops>fall|drop|return|recover|come|go"
+    r"|sink|be)\s|\w+\s){0,3}(?:under|below|above|over|to|less\sthan|more\sthan)\s[\d.,]+\s?\S{0,5}\s*$",
+    re.IGNORECASE,
+)
+"""What a number has to be again by the time: "must drop under 150 ms within 5 min"."""
+_UNTIL = re.compile(r"\b(?:wait|until|back)\b[^.;]*[,(]\s?$", re.IGNORECASE)
+_AFTERWARDS = re.compile(r"\s?after\s(?:the|its|every|each)\b", re.IGNORECASE)
+_TELLS = re.compile(r"\b(?:tell|inform|notify|announce)\b[^,;.]*$", re.IGNORECASE)
+_STARTS = re.compile(
+    r"\b(?:you|we|someone|somebody|work|(?:the\s)?on-?call|engineers?)\b[^,;.:]{0,24}"
+    r"\b(?:starts?|begins?|on\sit|looks?)\s*$",
+    re.IGNORECASE,
+)
+"""How soon somebody begins: under a level that is its response time."""
+_STUCK = re.compile(
+    r"\b(?:not|no|without|un)\s?(?:\w+\s)?(?:mitigat\w+|resol\w+|fixe?d?|progress|answer\w*|ack\w*)\b",
+    re.IGNORECASE,
+)
+_CALLS = re.compile(r"\W*(?:then\s)?(?:wake|call|page|ring|phone)\b", re.IGNORECASE)
+_CALLED = re.compile(
+    r"\b(?:wakes?|calls?|called|paged?|pages|rings?|woken|phoned?)\b", re.IGNORECASE
+)
 _RESPONSE_HEAD: Final = word_set(
     "response respond ack acknowledge acknowledgement acknowledgment sla reaction react answer"
     " pickup mtta tta"
@@ -155,6 +180,12 @@ def _named(
 ) -> Purpose | None:
     """The purpose that words say: those before the time, behind it, or above the line."""
     named = _last_purpose(clause)
+    if level is not None and _STARTS.search(clause):
+        return "response"
+    if _CALLED.search(clause) and re.match(r"\s?without\b", rest) and _STUCK.match(rest.strip()):
+        return "escalation"
+    if _STUCK.search(clause) and _CALLS.match(rest):
+        return "escalation"
     if named != "escalation" and _IF.search(clause) and _ESCALATE.search(rest):
         return "escalation"
     if level is not None and _last_purpose(_PART.split(clause)[-1]) is None:
@@ -189,6 +220,8 @@ class _Time:
             return False
         if self.stated.every:
             return self.named is not None or self.people or is_imperative(self.plain)
+        if self._is_limit():
+            return True
         conditional = _IF.search(self.clause) is not None
         if self.stated.word in _DUE:
             counted = _COUNT_BEFORE.search(self.clause) is not None
@@ -198,7 +231,23 @@ class _Time:
             return self.named is not None and obliged and not conditional
         return self.stated.word == "" and self.people and self._stands_alone()
 
+    def _is_limit(self) -> bool:
+        """By when something is over: named by what has to be so by then, and by no verb."""
+        word = self.stated.word
+        back = _BACK_UNDER.search(self.clause)
+        if back is not None and (word == "within" or (word == "in" and back["drops"])):
+            return True
+        if word == "at most" and _UNTIL.search(self.clause):
+            return True
+        rest = self.plain[self.stated.end :]
+        named = self.named == "deadline" and _MUST.search(self.clause) is not None
+        return word == "" and named and _AFTERWARDS.match(rest) is not None
+
     def _on_the_calendar(self) -> bool:
+        if self.stated.term.seconds == 0 and _TELLS.search(self.clause):
+            return True
+        if self.statement.form == "heading" and (self.stated.term.when or "").endswith(" hours"):
+            return False  # "L2 (page, office hours)" says when somebody is paged
         if self.people and (self.named == "deadline" or len(self.plain) < 80):
             return True
         obliged = self.named is not None or _MUST.search(self.clause) is not None

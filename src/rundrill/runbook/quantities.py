@@ -34,6 +34,11 @@ _COUNTED = re.compile(
     r"(?=\s?(?:in|over|within|during|per|for)\s)",
     re.IGNORECASE,
 )
+_OF = re.compile(
+    r"\sof\s(?:(?!(?:in|over|within|during|per|for)\s)[\w`-]{1,30}\s){1,4}(?=(?:in|over|within|during|for)\s)",
+    re.IGNORECASE,
+)
+"""What a share is one of: "85 % of the limit for 10 minutes"."""
 _PER = r"(?P<per>seconds?|secs?|minutes?|mins?|hours?|hrs?|(?-i:[smh]))(?!\w)"
 _RATES = re.compile(
     r"(?:req(?:uest)?s?|transactions?|txns?|payments?|calls?|messages?|msgs?|ops|operations|queries"
@@ -99,6 +104,18 @@ _NAMED = re.compile(
     rf"(?P<number>{NUMBER})\s?(?P<level>%|(?-i:ms|min|[smh]|GB|GiB)(?!\w))",
     re.IGNORECASE,
 )
+_GROUPED = re.compile(
+    r"\b(?:warn(?:ing)?|alarm|alert|page|crit(?:ical)?)\s(?:at|from)\s(?P<number>\d{1,3}(?:,\d{3})+)"
+    r"(?![\w%]|[.,]\d|\s?%)",
+    re.IGNORECASE,
+)
+"""A count has no unit; the comma that groups it tells it from the number of something else."""
+_AVAILABLE = re.compile(
+    rf"\b(?:availability|uptime|success\s(?:rate|ratio))(?:\s(?:of|target|slo|objective|goal|at)){{0,2}}:?"
+    rf"\s(?P<number>{NUMBER})\s?(?P<percent>%)",
+    re.IGNORECASE,
+)
+_AGAIN = re.compile(rf"\bor\s(?P<number>{NUMBER})\s?(?P<percent>%)", re.IGNORECASE)
 _MAY = re.compile(rf"\d|{_SMALL}", re.IGNORECASE)
 """Without a number there is no comparison, and the patterns need not be tried."""
 _NEVER = re.compile(
@@ -113,6 +130,7 @@ _OUT_OF = re.compile(
 _AT = re.compile(rf"\bat\s(?P<number>{NUMBER})\s?(?P<percent>%)", re.IGNORECASE)
 _THOUSANDS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "billion": 1e9}
 _LESS = frozenset({"less", "lower", "below", "fewer", "under", "faster"})
+_NEXT = re.compile(r"[\s,]{0,3}")
 _JOINED = re.compile(r"\s?(?:is|are|was|goes|rises|stays|,)?\s?")
 
 
@@ -160,7 +178,15 @@ def comparisons(text: str, *, cell: bool = False) -> Sequence[Comparison]:
         # "restarts > 3 over 10 minutes" has one comparison; the other number is its window.
         if read and found.start() < read[-1].window_end:
             continue
+        if reader is _again and not (
+            read and _NEXT.fullmatch(text, read[-1].window_end, found.start())
+        ):
+            continue
         for comparison in reader(found, text, cell):
+            if reader is _again:
+                if comparison.window_s is None or read[-1].unit != "ratio":
+                    continue
+                comparison = replace(comparison, comparator=read[-1].comparator)  # noqa: PLW2901
             if read and _is_window(read[-1], comparison, text):
                 comparison = replace(comparison, window_s=read.pop().value)  # noqa: PLW2901
             read.append(comparison)
@@ -254,12 +280,34 @@ def _named(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     return [] if measured is None else [_comparison(found.start(), ">", measured, text)]
 
 
+def _grouped(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "warn at 5,000"."""
+    whole: _Measured = (number_of(found["number"]), "count", found.end())
+    return [_comparison(found.start(), ">", whole, text)]
+
+
+def _available(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "availability 99.9 % over 30 days"; without a window it may be anything."""
+    whole: _Measured = (_share(number_of(found["number"])), "ratio", found.end())
+    one = _comparison(found.start("number"), ">=", whole, text)
+    return [] if one.window_s is None else [one]
+
+
+def _again(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "above 2% over 5 minutes, or 0.5 % over an hour": compared as the number before it."""
+    whole: _Measured = (_share(number_of(found["number"])), "ratio", found.end())
+    return [_comparison(found.start(), ">", whole, text)]
+
+
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = (
     (_COMPARISON, _compared),
     (_SUFFIXED, _suffixed),
     (_BETWEEN, _between),
     (_AT, _at),
     (_NAMED, _named),
+    (_GROUPED, _grouped),
+    (_AVAILABLE, _available),
+    (_AGAIN, _again),
 )
 
 
@@ -276,6 +324,8 @@ def _comparison(
     if after is None and (counted := _COUNTED.match(text, end)):
         # "3 restarts in 10 minutes": what is counted stands between the number and its window.
         after = _AFTER.match(text, counted.end())
+    if after is None and unit == "ratio" and (whole := _OF.match(text, end)):
+        after = _AFTER.match(text, whole.end())
     window_s = None
     if after is not None:
         time = after["time"] or after["in_brackets"] or after["slash"] or after["comma"]

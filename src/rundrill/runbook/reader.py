@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from rundrill.claims import (
     AlertClaim,
@@ -17,6 +18,7 @@ from rundrill.claims import (
 )
 from rundrill.runbook import commands, severities
 from rundrill.runbook.alerts import read_alerts
+from rundrill.runbook.forbidden import Forbidden, allowed
 from rundrill.runbook.identify import Found
 from rundrill.runbook.markdown import MAX_TEXT
 from rundrill.runbook.meaning import NO_NUMBERS, Ids, Meaning, slug
@@ -33,6 +35,8 @@ from rundrill.runbook.terms import first_term
 from rundrill.runbook.testable import test_class
 from rundrill.runbook.things import read_dashboards, read_dependencies, read_item, read_reviews
 from rundrill.runbook.thresholds import Read, read_thresholds
+
+_V = TypeVar("_V", bound=ClaimValue)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,7 +112,7 @@ class Reading:
                 None,
             )
             key = slug(named.key) or "alert"
-            claim = named.claim(statement, threshold, name=key)
+            claim = _shown(statement, named.claim(statement, threshold, name=key))
             self._alerts.append((statement.section, claim))
 
     def _read_promises(
@@ -160,7 +164,7 @@ class Reading:
                 section=statement.section,
                 key=key,
                 test=test_class(value),
-                value=value,
+                value=_shown(statement, value),
             )
         )
 
@@ -172,12 +176,14 @@ class Reading:
             Found(line=line, text=name, section=section, key=name, test="lint", value=value)
         )
 
-    def read_code(self, sections: Sequence[Section], programs: frozenset[str]) -> None:
+    def read_code(
+        self, sections: Sequence[Section], programs: frozenset[str], forbidden: Forbidden
+    ) -> None:
         """Takes the commands and the messages of all sections, with what they leave open."""
         by_section = [
             (section, one)
             for section in sections
-            for one in commands.in_blocks(section.heading_blocks, programs)
+            for one in allowed(commands.in_blocks(section.heading_blocks, programs), forbidden)
         ]
         variables = variables_set(one.command.text for _, one in by_section)
         for section, one in by_section:
@@ -263,6 +269,22 @@ class Reading:
                         value=value,
                     )
                 )
+
+
+def _shown(statement: Statement, value: _V) -> _V:
+    """The value without the marks that stand for the statement's commands."""
+    changed: dict[str, Any] = {}
+    for one in fields(value):
+        old = getattr(value, one.name)
+        if isinstance(old, str):
+            new: object = statement.shown(old)
+        elif isinstance(old, tuple) and old and all(isinstance(text, str) for text in old):
+            new = tuple(statement.shown(text) for text in old)
+        else:
+            continue
+        if new != old:
+            changed[one.name] = new
+    return replace(value, **changed) if changed else value
 
 
 def _term_of(section: Section) -> Term | None:

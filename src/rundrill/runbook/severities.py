@@ -24,6 +24,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(r"\b(?:respon|ack|react|sla)\w*\b.*(?:\d|immediate|day)", re.IGNORECASE)
+_ON_IT = re.compile(r"\bon\sit\swithin\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -149,7 +150,10 @@ def _defines(statement: Statement, level: Level) -> bool:
 
 def _mentions(statement: Statement, level: Level) -> bool:
     """Where no section defines them, the first place that gives each a promise of its own."""
-    return level.numbered and (statement.form != "paragraph" or len(statement.text) > 3)
+    if not level.numbered:
+        promises = _ANSWERS.search(statement.text) or _ON_IT.search(statement.text)
+        return statement.begins_level is None and promises is not None
+    return statement.form != "paragraph" or len(statement.text) > 3
 
 
 def level_name(level: Level, statement: Statement) -> str:
@@ -171,7 +175,7 @@ def conditions_of(statements: Iterable[Statement]) -> Iterator[str]:
         if statement.cells:
             for cell in statement.cells[1:]:
                 if cell.plain and not cell.words & (_META | {"name", "label", "level"}):
-                    yield cell.plain
+                    yield statement.shown(cell.plain)
             continue
         text = statement.text
         own = statement.level

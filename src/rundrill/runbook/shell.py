@@ -9,6 +9,11 @@ _PROMPT = re.compile(
     r"|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
 )
 _ROOT_PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?)?#\s+(?=\S)")
+_ROOT_AT_HOST = re.compile(
+    r"\s*(?:\[[\w.-]{1,30}@[\w.-]{1,40}[\w.:~/ -]{0,40}\]\s?"
+    r"|[\w.-]{1,30}@[\w.-]{1,40}(?::[\w.~/-]{0,40})?)#\s+(?=\S)"
+)
+"""A prompt and no comment, wherever it stands."""
 MAX_LOOP = 100
 """Lines of a loop; a longer one is read line by line."""
 _OPENS = re.compile(r"(?:^|[;&|]\s*|\b(?:do|then|else)\s)\s*(?:for|while|until|select|if|case)\b")
@@ -78,7 +83,7 @@ def without_comment(text: str) -> str:
 
 
 def _without_prompt(line: str, *, root: bool = False) -> tuple[str, bool]:
-    found = _PROMPT.match(line)
+    found = _PROMPT.match(line) or _ROOT_AT_HOST.match(line)
     if found is None and root:
         found = _ROOT_PROMPT.match(line)
     return (line.strip(), False) if found is None else (line[found.end() :].strip(), True)

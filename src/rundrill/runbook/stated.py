@@ -21,6 +21,15 @@ _PROMISE = re.compile(
 )
 _ANSWER = re.compile(r"\W*(?:response|ack\w*|reaction|first\sresponse|sla)\b", re.IGNORECASE)
 _SYMPTOM = re.compile(r"\b(?:symptoms?|signs?|triggers?|conditions?|indicators?)\b", re.IGNORECASE)
+_ANY_OF = re.compile(
+    r"\b(?:if|when)\s(?:any|one|all|either|some)\s(?:of\s(?:the|these|them|this)|one)\b",
+    re.IGNORECASE,
+)
+"""A lead such as "Use it if any of the following is true:" makes conditions of its list."""
+_LASTING = re.compile(
+    r"\b(?:unreachable|down|unavailable|silent|missing|stale|stuck|behind|not\s\w+)\sfor$",
+    re.IGNORECASE,
+)
 _MUST_IN = re.compile(r"\b(?:must|should|shall|has\sto|have\sto)\s.*\bin\W*$", re.IGNORECASE)
 _TAKES = re.compile(
     r"\b(?:waits?|sleep|retry|retries|takes?|took|taken|needs?|allow|give|timeout|keep|scale|start"
@@ -74,6 +83,11 @@ def _is_time_to_act(
         return True
     if not measured and _PROMISE.match(text[one.end :].strip()):
         return True  # "<15m ack"
+    if _LASTING.search(clause.rstrip()) and one.comparator == ">" and _is_symptom(statement):
+        return False
+    if not clause.strip() and one.comparator == "<=" and not one.sign:
+        # "Wait until it is back, at most 20 minutes"
+        return _TAKES.search(text[max(one.start - 120, 0) : one.start]) is not None
     if clause.rstrip().endswith(" for") or _MUST_IN.search(clause):
         return True  # how long a state lasts; "must finish in less than 20 minutes"
     return one.comparator in _LOOSE and not one.sign and _TAKES.search(clause) is not None
@@ -81,6 +95,8 @@ def _is_time_to_act(
 
 def _is_symptom(statement: Statement) -> bool:
     """A line under "Symptoms:" or behind that label, or one that says when to do something."""
+    if statement.form == "item" and _ANY_OF.search(statement.lead[-120:]):
+        return True
     label, _ = statement.label
     around = f"{statement.section.title} {statement.lead[-60:]} {label}"
     return statement.form in ("item", "paragraph") and _SYMPTOM.search(around) is not None

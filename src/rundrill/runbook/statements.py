@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from rundrill.runbook.levels import Level, match_level
-from rundrill.runbook.markdown import Block, ItemList, Paragraph, Quote, Table
+from rundrill.runbook.levels import Level, match_level, named_level
+from rundrill.runbook.markdown import MAX_TEXT, Block, ItemList, Paragraph, Quote, Table
 from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.outline import Section
 from rundrill.runbook.text import Span, Text
 
 _HIDDEN = "\ufffc"
+_RUN = re.compile(f"{_HIDDEN}+")
+_FULL_STOP = re.compile(r"[.!?]\s+(?=[A-Z])")
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _PEOPLE = frozenset({"who", "whom", "audience", "stakeholder", "stakeholders", "team", "role"})
 """A table that begins with a column of people has its levels above the times to tell them."""
@@ -44,7 +46,8 @@ class Cell:
     @property
     def level(self) -> Level | None:
         """The severity level that the cell names."""
-        found = match_level(self.plain)
+        lettered = bool(self.words & {"severity", "priority", "sev"})
+        found = match_level(self.plain, lettered=lettered)
         if found is not None and found.numbered:
             return found if len(words_of(self.plain)) <= 8 else None
         # "High" is a level only where the column says so; there, any short name is one.
@@ -82,6 +85,17 @@ class Statement:
     def line_at(self, offset: int) -> int:
         return self.source.line_at(offset)
 
+    def shown(self, text: str) -> str:
+        """A part of the prose with its commands again."""
+        if _HIDDEN not in text:
+            return text
+        hidden = {
+            len(code): code
+            for span in reversed(self.source.spans)
+            if span.mark == "code" and (code := " ".join(span.text.split()))
+        }
+        return _RUN.sub(lambda run: hidden.get(len(run[0]), ""), text)
+
     @cached_property
     def label(self) -> tuple[str, str]:
         """ "**Primary**: see the schedule" as label and rest; the label may be empty."""
@@ -90,9 +104,17 @@ class Statement:
     @cached_property
     def level(self) -> Level | None:
         """The severity level that it begins with; of a row, in whichever cell it stands."""
+        if self.begins_level is not None or self.form != "paragraph":
+            return self.begins_level
+        return named_level(self.text)
+
+    @cached_property
+    def begins_level(self) -> Level | None:
+        """That which stands at its beginning, and is still meant on the lines below."""
         if not self.cells:
-            prose = self.section.meaning is Meaning.SEVERITY and self.form == "paragraph"
-            return match_level(self.text, prose=prose)
+            among = self.section.meaning is Meaning.SEVERITY
+            prose = among and self.form == "paragraph"
+            return match_level(self.text, prose=prose, lettered=among)
         return next((found for cell in self.cells if (found := cell.level)), None)
 
 
@@ -149,7 +171,7 @@ class _Reader:
                         above=above or first,
                     )
                     yield statement
-                    if statement.level is not None:
+                    if statement.begins_level is not None:
                         # What follows on the lines below "P1 - High" is still about P1.
                         first = statement
                     lead = piece.plain
@@ -213,13 +235,14 @@ class _Reader:
 
     def _pieces(self, text: Text, section: Section) -> Iterator[Text]:
         for piece in pieces(text):
-            starts = [0]
+            starts = [0, *_sentences_of_levels(piece.plain)]
             if section.meaning is Meaning.SEVERITY:
                 starts += [
                     found.end()
                     for found in _SENTENCE_END.finditer(piece.plain)
                     if match_level(piece.plain[found.end() :], prose=True)
                 ]
+            starts = sorted(set(starts))
             for start, end in zip(starts, [*starts[1:], None], strict=True):
                 yield piece if len(starts) == 1 else piece.cut(start, end)
 
@@ -235,6 +258,22 @@ class _Reader:
                 for span in text.spans
             ),
         )
+
+
+def _sentences_of_levels(text: str) -> list[int]:
+    """Where the sentences begin that name a level, and those behind them."""
+    if len(text) > MAX_TEXT:
+        return []
+    starts = [0, *(found.end() for found in _FULL_STOP.finditer(text))]
+    named = [
+        named_level(text[start:end]) is not None
+        for start, end in zip(starts, [*starts[1:], None], strict=True)
+    ]
+    return [
+        start
+        for start, before, own in zip(starts[1:], named, named[1:], strict=False)
+        if before or own
+    ]
 
 
 def _upright(block: Table) -> tuple[tuple[Text, ...], tuple[tuple[Text, ...], ...]]:

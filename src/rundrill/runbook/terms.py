@@ -14,6 +14,7 @@ _PERIODS = {
     "hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0,
     "quarterly": 7776000.0, "yearly": 31536000.0, "annually": 31536000.0,
 }  # fmt: skip
+_EACH = {"month": 2592000.0, "quarter": 7776000.0, "year": 31536000.0}
 _CALENDAR = (
     r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s)?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
     r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week)|eod|nbd|cob"
@@ -33,11 +34,11 @@ _TERM = re.compile(
     rf"|\b{_CALENDAR}(?!\w)|\b{_NOW}(?!\w)"
     r"|\b(?P<period>hourly|daily|weekly|monthly|quarterly|yearly|annually)(?!\w)"
     r"|\bwithin\sthe\s(?P<the>hour|day|week)(?!\w)"
-    r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|half[\s-]hour)(?!\w)",
+    r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|month|quarter|year|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
 _MAY = re.compile(
-    r"\d|immedia|at\sonce|away|instant|delay|asap|ly\b|day|hour|minute|week|morning|"
+    r"\d|immedia|at\sonce|away|instant|delay|asap|ly\b|day|hour|minute|week|month|quarter|year|morning|"
     r"sprint|release|planning|effort|allows|permits|eod|nbd|cob|second|business",
     re.IGNORECASE,
 )
@@ -80,7 +81,8 @@ def terms_in(text: str) -> Sequence[Stated]:
             word = "within"
             term = Term(seconds=duration_of(f"1 {found['the']}"))
         elif found["each"]:
-            term = Term(seconds=duration_of(f"1 {found['each']}") or 1800.0)
+            each = found["each"].lower()
+            term = Term(seconds=_EACH.get(each) or duration_of(f"1 {each}") or 1800.0)
         elif _PAST.search(found[0]):
             continue  # a window of what was
         else:

@@ -37,6 +37,11 @@ _FALLS = re.compile(
     r"|recovers?|back|be)\s(?:to\s)?$",
     re.IGNORECASE,
 )
+_DROPS = re.compile(
+    r"\b(?:must|should|has\sto|have\sto|shall|needs?\sto|will)\s(?:have\s)?"
+    r"(?:fall|fallen|drop|dropped|return|recover|come|go|sink|be)\s(?:back\s|down\s|to\s){0,3}$",
+    re.IGNORECASE,
+)
 _RATIOS: Final = word_set("ratio rate utilisation utilization availability fraction share")
 _SENTENCE = re.compile(r"(?<!i\.e)(?<!e\.g)[.;!?]\s")
 _PRONOUN = re.compile(r"\b(?:it|this|that|they|these)\b", re.IGNORECASE)
@@ -154,6 +159,8 @@ def _behind(after: str, one: Comparison) -> str:
 def _due_within(text: str, one: Comparison) -> bool:
     """ "Must fall below 0.5% within 10 minutes" says by when, not over how long."""
     after = text[one.end : one.window_end]
+    if re.match(r"\s?in\s\d", after) and _DROPS.search(text[: one.start]):
+        return True
     return "within" in after and _FALLS.search(text[: one.start]) is not None
 
 

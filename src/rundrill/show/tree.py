@@ -13,9 +13,12 @@ MARKS: Final[dict[Reading, str]] = {
     "prose": " ",
     "data": "|",
     "markup": "`",
+    "warning": "!",
     "unknown": "?",
 }
-LEGEND: Final = "> claim   # heading   | output or data   ` markup   ? not understood"
+LEGEND: Final = (
+    "> claim   # heading   | output or data   ` markup   ! warned against   ? not understood"
+)
 WIDTH: Final = 110
 
 

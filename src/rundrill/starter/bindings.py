@@ -16,7 +16,7 @@ def bindings_yaml(facts: Facts) -> str:
 
 def _lines(facts: Facts) -> Iterator[str]:
     yield comment(f"What {facts.paths.runbook_name} leaves open. Begun by `rundrill init`: decide")
-    yield comment("what is marked TODO; `rundrill lint` and `rundrill run` say what is missing.")
+    yield comment("what is marked TODO; `rundrill run` refuses to start before that.")
     yield ""
     yield from _metrics(facts)
     yield from _alerts(facts)

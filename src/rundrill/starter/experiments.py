@@ -1,6 +1,8 @@
 """An experiment for each failure mode that a known fault makes."""
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from rundrill.claims import Procedure
 from rundrill.faults import FAULTS
@@ -15,9 +17,11 @@ from rundrill.starter.facts import (
     selector_of,
 )
 from rundrill.starter.matches import Match
-from rundrill.starter.rules import rule_names
+from rundrill.starter.rules import own_name, rule_names
 from rundrill.starter.text import comment, listed, scalar
 
+_SHORT: Final = 3
+"""Words of so few letters count only whole: `db` is not meant in `dbus`."""
 _PHASES = """\
 steady-state-hypothesis:
   title: The service keeps the runbook's steady state
@@ -86,7 +90,7 @@ def _lines(procedure: Procedure, match: Match, facts: Facts) -> Iterator[str]:
     yield from _procedure(procedure, facts)
     values = _values(match, facts)
     yield from _fault(match, values)
-    yield from _alerts(match, facts)
+    yield from _alerts(procedure, match, facts)
     yield "    load:"
     yield f"      rate_per_min: {facts.rate_per_min:g}"
     yield "      max_in_flight: 500"
@@ -140,10 +144,10 @@ def _range(parameter: FaultParameter) -> str:
     return f" (a {parameter.kind}{unit})" if parameter.kind != "text" else ""
 
 
-def _alerts(match: Match, facts: Facts) -> Iterator[str]:
+def _alerts(procedure: Procedure, match: Match, facts: Facts) -> Iterator[str]:
     names = rule_names(facts)
     yield "    alerts:"
-    chosen = _expected(match, facts)
+    chosen = _expected(procedure, match, facts)
     if chosen is None:
         yield comment("TODO: the rule of alerts.yml that must fire", 6)
         yield f"      expected: [{next(iter(names.values()), TODO)}]"
@@ -153,14 +157,35 @@ def _alerts(match: Match, facts: Facts) -> Iterator[str]:
     yield "      tolerated: []"
 
 
-def _expected(match: Match, facts: Facts) -> str | None:
-    """The alert whose subject comes first among those by which the fault is seen."""
+def _expected(procedure: Procedure, match: Match, facts: Facts) -> str | None:
+    """The alert that the procedure names, else the one about what the fault takes away, else the
+    one whose subject comes first among those by which the fault is seen."""
+    own = _text_of(procedure, facts)
+    for alert in facts.runbook.alerts:
+        name = own_name(alert)
+        if name is not None and re.search(rf"\b{name}\b", own):
+            return alert.id
+    for alert in facts.runbook.alerts:
+        words = set(re.findall(r"[a-z0-9]+", f"{alert.id} {alert.text}".lower()))
+        if any(
+            word == hit or (len(hit) > _SHORT and word.startswith(hit))
+            for word in words
+            for hit in match.hits
+        ):
+            return alert.id
     for wanted in match.alerts:
         for alert in facts.runbook.alerts:
             metric = "" if alert.threshold is None else alert.threshold.metric
             if metric == wanted or wanted in alert.subject or wanted in alert.text.lower():
                 return alert.id
     return None
+
+
+def _text_of(procedure: Procedure, facts: Facts) -> str:
+    """What stands below its heading, up to the next one."""
+    lines = facts.runbook.lines[procedure.line :]
+    end = next((at for at, line in enumerate(lines) if line.level), len(lines))
+    return "\n".join(line.text for line in lines[:end])
 
 
 def _blast_radius(

@@ -1,5 +1,6 @@
 """What the runbook and the manifests tell of the service."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ class Paths:
     runbook_name: str
     manifests: str
     """From the folder."""
-    locustfile: str
-    """From the folder."""
+    locustfile: str | None
+    """From the folder; None where the project has none of its own."""
     experiments: str
     """From where `chaos run` is called."""
 
@@ -52,6 +53,12 @@ class Facts:
     @property
     def namespace(self) -> str:
         return self.service.namespace
+
+    @property
+    def commanded(self) -> bool:
+        """Whether a command of the runbook names the Deployment."""
+        name = re.compile(rf"(?<![\w-]){re.escape(self.name)}(?![\w-])")
+        return any(name.search(one.text) for _, one in self.runbook.having(Command))
 
     @property
     def selector(self) -> str:

@@ -1,8 +1,11 @@
 """alerts.yml: a Prometheus rule for each alert that the runbook claims."""
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from rundrill.claims import AlertClaim, Threshold
+from rundrill.runbook.durations import DURATION, duration_of
 from rundrill.starter.facts import TODO, Facts
 from rundrill.starter.measures import of_pods
 from rundrill.starter.text import camel, comment, scalar, snake
@@ -24,12 +27,25 @@ _SERVICE_METRICS = {
 }
 """By the names that most client libraries suggest; the service may have others."""
 
+_NAMED: Final = re.compile(r"[`*\s]*((?:[A-Z]+[a-z0-9]+){2,})[`*]*\s*(?:[:(|\u2013\u2014-]|\Z)")
+"""An alert that the runbook calls by the name of a rule: `CartPodRestarting: more than 2`."""
+_FOR: Final = re.compile(
+    rf"\bfor (?:more than |at least |over |longer than )?({DURATION})", re.IGNORECASE
+)
+_DEFAULT_FOR: Final = "1m"
+
+
+def own_name(alert: AlertClaim) -> str | None:
+    """The name of its rule, where the runbook says it."""
+    found = _NAMED.match(alert.text)
+    return None if found is None else found[1]
+
 
 def rule_names(facts: Facts) -> Mapping[str, str]:
     """Alert claim to the name of its rule; each name once."""
     names: dict[str, str] = {}
     for alert in facts.runbook.alerts:
-        name = base = camel(facts.name, alert.id)
+        name = base = own_name(alert) or camel(facts.name, alert.id)
         number = 2
         while name in names.values():
             name, number = f"{base}{number}", number + 1
@@ -68,12 +84,19 @@ def _rule(alert: AlertClaim, name: str, facts: Facts) -> Iterator[str]:
     yield "        expr: |"
     yield f"          {expr}"
     if alert.threshold is None or alert.threshold.metric != "restart count":
-        yield "        for: 1m"
+        yield f"        for: {_for(alert)}"
     yield "        labels:"
     yield "          severity: critical"
     yield "        annotations:"
     yield f"          summary: {scalar(alert.text)}"
     yield f"          claim: {scalar(alert.text)}"
+
+
+def _for(alert: AlertClaim) -> str:
+    """How long it must be true, in the runbook's own words."""
+    said = _FOR.search(alert.text)
+    seconds = None if said is None else duration_of(said[1])
+    return _DEFAULT_FOR if not seconds or seconds % 1 else _prometheus(int(seconds))
 
 
 def _expression(alert: AlertClaim, facts: Facts) -> tuple[str, list[str]]:
@@ -98,5 +121,8 @@ def _comparator(threshold: Threshold) -> str:
 
 
 def _window(threshold: Threshold) -> str:
-    seconds = int(threshold.window_s or 600)
+    return _prometheus(int(threshold.window_s or 600))
+
+
+def _prometheus(seconds: int) -> str:
     return f"{seconds // 60}m" if seconds % 60 == 0 and seconds >= 60 else f"{seconds}s"

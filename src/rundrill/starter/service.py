@@ -20,16 +20,21 @@ def _service(facts: Facts) -> Iterator[str]:
         "What a drill must know of the service beside its runbook. Begun by `rundrill init`."
     )
     yield comment("Paths are relative to this file.")
+    if not facts.commanded:
+        yield comment(f"TODO: no command of the runbook names the Deployment {facts.name}: is it")
+        yield comment("the one that it is about? If not: `rundrill init --service NAME`.")
     yield f"name: {scalar(facts.name)}"
     yield ""
     yield "local: # on the embedded cluster"
     yield f"  manifests: {scalar(facts.paths.manifests)}"
     yield "  images: images.yaml"
     yield ""
-    yield comment("TODO: a load that asks your service what its customers ask. This one asks for")
-    yield comment("payments; load/locustfile.py and load/mix.py show what another has to do.")
+    yield comment("TODO: a load that asks your service what its customers ask. That of rundrill")
+    yield comment(
+        "asks for payments; its load/locustfile.py and load/mix.py show what yours has to do."
+    )
     yield "load:"
-    yield f"  locustfile: {scalar(facts.paths.locustfile)}"
+    yield f"  locustfile: {scalar(facts.paths.locustfile or TODO)}"
     yield f"  namespace: {scalar(facts.namespace)}"
     if facts.front is None:
         yield comment("TODO: the Service before it", 2)

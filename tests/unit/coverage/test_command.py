@@ -55,6 +55,29 @@ def test_fail_under_says_by_how_much(shop: Path, capsys: pytest.CaptureFixture[s
     assert "less than 99.5 %" in err
 
 
+@pytest.mark.parametrize("given", ["x", "-1", "nan", "101"])
+def test_a_share_that_is_none_is_told_in_words(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["coverage", "runs", f"--fail-under={given}"])
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert f"must be a number from 0 to 100, not '{given}'" in err
+    assert "_percent" not in err
+
+
+def test_an_unknown_option_is_told_with_the_usage_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["coverage", "runs", "--fail-over", "3"])
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith("usage: rundrill coverage ")
+    assert "unrecognized arguments: --fail-over" in err
+
+
 def test_the_page_links_the_reports_from_wherever_it_is(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,6 +124,49 @@ def test_a_drill_that_did_not_recover_breaks_the_response_time() -> None:
     assert states(coverage, "**Response time**: 30", "response-time") == ["broken"]
 
 
+def test_a_procedure_that_was_followed_and_did_not_save_is_broken_in_its_remedy() -> None:
+    """Every command ended with 0, and the service stayed down: nothing of that is green."""
+    coverage = measure(RUNBOOK, [run(events(recording=missed()))])
+    assert states(coverage, "Go back", "step") == ["broken"]
+    assert states(coverage, "Go back", "command") == ["held"]
+    assert states(coverage, "See the releases", "step") == ["held"]
+    assert "followed in crash-loop, not recovered: " in to_text(coverage)
+    assert "followed in crash-loop, not recovered: " in page(coverage, {})
+
+
+def test_of_a_procedure_without_a_remedy_its_last_step_is_broken() -> None:
+    looked = plan()
+    steps = tuple(replace(one, kind="diagnosis") for one in looked.steps[:3])
+    only = replace(looked, steps=(*steps, *looked.steps[3:]))
+    coverage = measure(RUNBOOK, [run(events(only, recording=missed()))])
+    assert states(coverage, "Go back", "step") == ["held"]
+    assert states(coverage, "Verify it", "step") == ["broken"]
+    assert "not recovered by a procedure without a remedy" in to_text(coverage)
+
+
+def test_a_procedure_that_an_experiment_accepts_not_to_save_is_broken_and_accepted() -> None:
+    known = Acceptance(promise="recovered", reason="known", review="2099-01-01")
+    told = events(plan(accepted=(known,)), recording=missed())
+    coverage = measure(RUNBOOK, [run(told)])
+    (one,) = [
+        one
+        for one in coverage.claims
+        if one.claim.kind == "step" and one.claim.line == line_of("Go back")
+    ]
+    assert (one.state, one.accepted) == ("broken", True)
+
+
+def test_several_dependencies_of_one_line_are_told_apart() -> None:
+    text = TEXT.replace("- [ ] Redis cache availability", "- [ ] Both gateways (Stripe, PayPal)")
+    runbook = parse(text, "shop.md")
+    for name in ("stripe", "paypal"):
+        gone = plan(runbook, fault="gateway-errors", fault_parameters={"deployment": name})
+        coverage = measure(runbook, [run(events(gone, recording=missed()))])
+        out = to_text(coverage).lower()
+        assert f"broken: dependency {name} `both gateways" in out
+        assert "  20260101-drill: in crash-loop: not recovered" in out
+
+
 def test_what_does_not_hold_after_the_fix_breaks_its_number() -> None:
     told = [
         replace(one, broken=("error rate: 2.00% (<1%)",)) if isinstance(one, SoakJudged) else one

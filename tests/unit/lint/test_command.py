@@ -76,6 +76,16 @@ def test_bad_input_ends_with_2_and_says_where(
     assert lint(capsys, shop / "nothing.md")[0] == 2
     assert lint(capsys, shop / "runbook.md", "--kubectl", shop / "none")[0] == 2
     assert lint(capsys, shop / "runbook.md", "--experiments", shop / "none")[0] == 2
+    code, _, err = lint(capsys, shop / "runbook.md", "--bindings", shop / "none.yaml")
+    assert code == 2
+    assert "fix: name a file that exists" in err
+    with pytest.raises(SystemExit):
+        lint(capsys, "")
+    assert "is empty: name a file" in capsys.readouterr().err
+    (shop / "empty").mkdir()
+    code, _, err = lint(capsys, shop / "runbook.md", "--experiments", shop / "empty")
+    assert code == 2
+    assert "there is no experiment file" in err
 
 
 def test_without_kubectl_it_says_so_and_checks_the_rest(

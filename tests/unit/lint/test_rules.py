@@ -205,6 +205,97 @@ def test_a_rule_over_another_time_differs() -> None:
     assert "15 minutes" in finding.message
 
 
+GAUGE = """\
+      - alert: ShopMemoryHigh
+        expr: shop_memory_ratio > 0.85
+        for: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("waits", "said"), [("1m", "fires after 1 minute"), ("0s", "fires at once"), ("10m", "")]
+)
+def test_a_gauge_waits_as_long_as_the_runbook_says(waits: str, said: str) -> None:
+    """It looks back over nothing: the time is in its `for:`."""
+    text = changed("- Error rate >5%", "- Memory above 85% for 10 minutes\n- Error rate >5%")
+    found = only(lint(text, rules=RULES + GAUGE.format(waits)), "rule-differs")
+    assert [said in one.message for one in found] == ([True] if said else [])
+    for one in found:
+        assert text.splitlines()[one.line - 1][one.column - 1 :] == "10 minutes"
+
+
+def test_what_is_recorded_elsewhere_may_have_the_window() -> None:
+    text = changed("- Error rate >5%", "- Memory above 85% for 10 minutes\n- Error rate >5%")
+    rules = RULES + GAUGE.format("1m").replace("shop_memory_ratio", "shop:memory:max10m")
+    assert only(lint(text, rules=rules), "rule-differs") == []
+
+
+def test_the_number_of_a_row_is_nobody_to_call() -> None:
+    table = "## Escalation\n\n| Step | After | Whom |\n|---|---|---|\n| 1 | 5 min | Shop lead |\n"
+    text = changed("## Communication", f"{table}| 2 | 30 min | Night owl |\n\n## Communication")
+    (finding,) = only(lint(text), "contact-missing")
+    assert finding.message.startswith("Night owl is to be told")
+
+
+@pytest.mark.parametrize(
+    ("steps", "named", "line"),
+    [
+        (f"{ROLLED_BACK}\n3. Make a ticket", "step 2", "Go back"),
+        (ROLLED_BACK.replace("2.", "7.2."), "step 7.2", "Go back"),
+    ],
+)
+def test_the_remedy_is_named_as_the_document_names_it(steps: str, named: str, line: str) -> None:
+    text = changed(f"{ROLLED_BACK}\n{VERIFIED}", steps)
+    text = text.replace("1. See the releases", "7.1. See the releases") if "7." in named else text
+    for finding in only(lint(text), "remedy-without-verification"):
+        assert f"whether {named} worked" in finding.message
+        assert line in text.splitlines()[finding.line - 1]
+
+
+def test_a_remedy_without_a_number_is_named_by_its_words() -> None:
+    undo = "```bash\nkubectl rollout undo deployment/shop -n shop\n```"
+    text = changed(f"{ROLLED_BACK}\n{VERIFIED}", f"\nGo back:\n\n{undo}")
+    text = re.sub(r"\n1\. See the releases.*\n", "\n", text)
+    (finding,) = only(lint(text), "remedy-without-verification")
+    assert re.search(r"whether `[^`]+` worked", finding.message)
+
+
+def test_an_alert_that_is_a_heading_has_its_number_in_what_it_means() -> None:
+    alert = "# ShopErrorBudgetBurn\n\n## Meaning\n\n{}\n\n## Impact\n\nUp to 30 customers\n"
+    for meaning, count in (("More than 2% of the answers fail.", 0), ("Too many fail.", 1)):
+        result = lint(alert.format(meaning))
+        assert len(only(result, "alert-without-number")) == count
+
+
+@pytest.mark.parametrize(
+    ("term", "late"),
+    [("Next business day", True), ("immediately", False)],
+)
+def test_a_day_of_the_calendar_may_be_later_than_the_response_time(term: str, late: bool) -> None:
+    text = changed("within 20 minutes (", f"{term} (")
+    found = only(lint(text), "deadline-after-response-time")
+    assert [text.splitlines()[one.line - 1][one.column - 1 :] for one in found] == (
+        [f"{term} (Shop lead)"] if late else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "number"),
+    [
+        ("alert-looser-than-severity", ">8%"),
+        ("steady-state-above-alert", "<3 seconds"),
+        ("symptom-differs-from-alert", ">9%"),
+        ("rule-differs", ">3 seconds"),
+    ],
+)
+def test_a_message_names_the_number_it_means_and_points_to_it(rule: str, number: str) -> None:
+    old, new, _ = EXAMPLES[rule]
+    text = changed(old, new)
+    (finding,) = only(lint(text), rule)
+    assert number in finding.message
+    assert text.splitlines()[finding.line - 1][finding.column - 1 :].startswith(number)
+
+
 def test_an_experiment_of_another_runbook_proves_nothing_here() -> None:
     other = tuple(replace(one, runbook="/other.md") for one in EXPERIMENTS)
     assert len(only(lint(experiments=other), "failure-mode-without-experiment")) == 1

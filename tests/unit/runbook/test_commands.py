@@ -177,3 +177,36 @@ def test_placeholders(text: str, names: tuple[str, ...]) -> None:
 )
 def test_comments_at_the_end(text: str, kept: str) -> None:
     assert without_comment(text) == kept
+
+
+@pytest.mark.parametrize("language", ["", "sh", "console", "text"])
+@pytest.mark.parametrize("prompt", ["[root@bill-01 ~]#", "root@bill-01:/var/log#", "root@web#"])
+def test_the_prompt_of_root_at_a_host_is_no_comment(language: str, prompt: str) -> None:
+    text = block(language, f"{prompt} systemctl start billing\nstarted\n{prompt} whoami\n")
+    assert found(text) == [(2, "systemctl start billing"), (4, "whoami")]
+
+
+def test_a_variable_that_is_set_is_a_command_where_it_is_used() -> None:
+    text = """\
+        1. Take one
+           - `POD=$(kubectl get po -n identity -o name | head -1)`
+           - `NS=identity`
+           - set `replicas=3` and `LOG_LEVEL=debug`
+           - `kubectl exec -n ${NS} "$POD" -- date`
+
+        | Set | To |
+        |---|---|
+        | `A=$(nosuchprogram x)` | `B=1` |
+
+        ```
+        HOSTS=`dig +short shop`
+        NS=other
+        ```
+        """
+    assert [command for _, command in found(text)] == [
+        "POD=$(kubectl get po -n identity -o name | head -1)",
+        "NS=identity",
+        'kubectl exec -n ${NS} "$POD" -- date',
+        "HOSTS=`dig +short shop`",
+        "NS=other",
+    ]

@@ -12,6 +12,7 @@ from rundrill.claims import (
     Dependency,
     Escalation,
     Placeholder,
+    PostIncidentItem,
     ResponseTime,
     ReviewDate,
     Runbook,
@@ -592,3 +593,147 @@ def test_a_quoted_message_is_a_template_and_its_lines_are_read() -> None:
         ("placeholder", 7),
         ("template", 7),
     ]
+
+
+@pytest.mark.parametrize(
+    "head", ["Respond within", "Response within", "Ack within", "Within (SLA)"]
+)
+def test_a_column_of_response_times_is_no_window(head: str) -> None:
+    table = (f"| Level | When | {head} |", "|---|---|---|", "| SEV1 | error rate > 20% | 10 min |")
+    runbook = under("Severities", *table)
+    assert [one.window_s for _, one in runbook.having(Threshold)] == [None]
+    assert [one.term for _, one in runbook.having(ResponseTime)] == [Term(seconds=600.0)]
+
+
+def test_no_mark_of_a_command_is_left_in_a_claim() -> None:
+    runbook = under(
+        "Afterwards",
+        "| Task | Due |",
+        "|---|---|",
+        "| Rebuild it: `kubectl rollout restart sts/pg` | within 4 hours |",
+    )
+    assert "\ufffc" not in repr(runbook)
+    (item,) = [one for _, one in runbook.having(PostIncidentItem)]
+    assert item.text == "Rebuild it: kubectl rollout restart sts/pg"
+    levels = under("Severities", "| Level | When |", "|---|---|", "| P1 | `kubectl get po` fails |")
+    assert levels.severities[0].conditions == ("kubectl get po fails",)
+
+
+def times(runbook: Runbook) -> list[tuple[str, float | None, str | None]]:
+    return [
+        (one.severity, one.term.seconds, one.term.when) for _, one in runbook.having(ResponseTime)
+    ]
+
+
+def test_levels_of_one_letter_are_severities_under_a_heading_that_says_so() -> None:
+    lines = (
+        "### L1 (page, 24/7)",
+        "- Acknowledge in 5 minutes",
+        "- Not mitigated in 40 minutes: wake the director",
+        "",
+        "### L2 (page, office hours)",
+        "- Acknowledge within 2 business days",
+    )
+    runbook = under("Incident levels", *lines)
+    assert [one.id for one in runbook.severities] == ["L1", "L2"]
+    assert times(runbook) == [("L1", 300.0, None), ("L2", None, "2 business days")]
+    assert [one.term for _, one in runbook.having(Escalation)] == [Term(seconds=2400.0)]
+    assert not list(runbook.having(Deadline))
+    table = ("| Severity | When |", "|---|---|", "| L1 | all is lost |", "| L2 | some is lost |")
+    assert [one.id for one in under("Levels", *table).severities] == ["L1", "L2"]
+    assert under("Support", *lines).severities == ()
+
+
+def test_levels_that_sentences_name() -> None:
+    runbook = under(
+        "Impact",
+        "Customers see errors. When it pages we treat it as **Critical**: someone must be on it"
+        " within ten minutes and the VP is called after half an hour without mitigation. A burn of"
+        " the slow window is **Minor**; respond in the same working day. Nothing else counts.",
+        "",
+        "Below that it is **Major** (response within 30 minutes). The risk is Low; it is late.",
+    )
+    assert [one.id for one in runbook.severities] == ["critical", "minor", "major"]
+    assert times(runbook) == [
+        ("critical", 600.0, None),
+        ("minor", None, "same working day"),
+        ("major", 1800.0, None),
+    ]
+    assert [(one.severity, one.term) for _, one in runbook.having(Escalation)] == [
+        ("critical", Term(seconds=1800.0))
+    ]
+    assert not list(runbook.having(Deadline))
+
+
+def test_when_somebody_starts_is_the_response_time_of_a_level() -> None:
+    runbook = under("Severities", "### SEV1 - Critical", "- you start within 5 minutes")
+    assert times(runbook) == [("SEV1", 300.0, None)]
+    assert not list(runbook.having(Deadline))
+
+
+@pytest.mark.parametrize(
+    ("heading", "line", "expected"),
+    [
+        (
+            "Alerts",
+            "Mem: memory above 85 % of the limit for 10 minutes",
+            [("memory", ">", 0.85, 600)],
+        ),
+        ("Alerts", "Cpu: CPU usage > 90 % of its request over 15m", [("cpu usage", ">", 0.9, 900)]),
+        ("Notes", "availability 99.9 % over 30 days", [("availability", ">=", 0.999, 2592000)]),
+        ("Notes", "We had an availability 97 % of what it was", []),
+        (
+            "Notes",
+            "Errors exceeded 2% over the last 5 minutes, or 0.5 % over the last hour.",
+            [("error", ">", 0.02, 300), ("error", ">", 0.005, 3600)],
+        ),
+        ("Notes", "Half of it is late, or 5 % over the last hour", []),
+        ("Notes", "Errors exceeded 2%, or 1 % of them", [("error", ">", 0.02, None)]),
+        (
+            "Notes",
+            "Queue depth: warn at 5,000, alarm at 20,000",
+            [("queue depth", ">", 5000, None), ("queue depth", ">", 20000, None)],
+        ),
+        ("Notes", "Normal 5xx rate: 0.02 %", [("5xx rate", "~", 0.0002, None)]),
+        ("Notes", "Memory has to fall under 4 GB in 5 minutes.", [("memory", "<", 4e9, None)]),
+        ("Notes", "p99 must drop under 150 ms within 5 min", [("latency", "<", 0.15, None)]),
+        ("Steps", "Wait until all partitions are back, at most 20 minutes.", []),
+    ],
+)
+def test_numbers_and_their_windows(
+    heading: str, line: str, expected: list[tuple[str, str, float, float | None]]
+) -> None:
+    found = [
+        (one.subject, one.comparator, one.value, one.window_s)
+        for _, one in under(heading, f"- {line}").having(Threshold)
+    ]
+    assert found == expected
+
+
+def test_a_lead_makes_conditions_of_a_list() -> None:
+    runbook = under(
+        "Failover",
+        "Use it if any of the following is true:",
+        "",
+        "- Primary unreachable for more than 60 seconds",
+        "- Transaction age (XID) above 1.5 billion",
+    )
+    assert [one.value for _, one in runbook.having(Threshold)] == [60.0, 1.5e9]
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("Wait until all partitions are back, at most 20 minutes.", [1200.0]),
+        ("p99 must drop under 150 ms within 5 min after the sync.", [300.0]),
+        ("Memory has to fall under 4 GB in 5 minutes.", [300.0]),
+        ("Memory should stay under 4 GB in 5 minutes.", []),
+        ("Tell support at once, and post a note no later than 10 minutes after it.", [0.0, 600.0]),
+        ("The bank has to be told before the cut-off, 90 minutes after the end.", [5400.0]),
+        ("Review this guide every quarter.", [7776000.0]),
+        ("Review this guide every month.", [2592000.0]),
+    ],
+)
+def test_by_when_it_is_to_be_over_or_told(line: str, seconds: list[float]) -> None:
+    runbook = under("Notes", line)
+    assert [one.term.seconds for _, one in runbook.having(Deadline)] == seconds

@@ -499,3 +499,50 @@ def test_numbered_items_under_alerts_are_steps_unless_they_state_a_number() -> N
 def test_a_step_may_state_how_long_it_takes(text: str, seconds: float | None) -> None:
     runbook = read(f"# A\n## Fix it\n1. {text}\n")
     assert runbook.procedures[0].steps[0].duration_s == seconds
+
+
+def test_a_folded_part_is_a_section_of_its_own() -> None:
+    runbook = read(
+        """\
+        # Ranker
+
+        ## Playbook
+
+        Look first: `kubectl get pods`
+
+        <details>
+        <summary>🔥 <b>Latency</b> &amp; load</summary>
+
+        1. Restart: `kubectl rollout restart deploy/ranker`
+
+        </details>
+
+        <details><summary>Cache</summary>
+
+        - Warm it: `kubectl create job warm --from=cronjob/warmer`
+
+        </details>
+
+        Then `kubectl get events`
+
+        ## Contacts
+        """
+    )
+    assert commands(runbook) == {
+        "playbook": [["kubectl get pods"], ["kubectl get events"]],
+        "latency-load": [["kubectl rollout restart deploy/ranker"]],
+        "cache": [["kubectl create job warm --from=cronjob/warmer"]],
+    }
+    assert [(line.number, line.level) for line in runbook.lines if line.reading == "heading"] == [
+        (1, 1),
+        (3, 2),
+        (8, 3),
+        (14, 3),
+        (22, 2),
+    ]
+
+
+def test_a_folded_part_at_the_beginning_or_without_an_end() -> None:
+    begin = "</details>\n\n<details><summary>-</summary>\n\n"
+    runbook = read(begin + "<details><summary>A</summary>\n\n1. `kubectl get pods`\n")
+    assert commands(runbook) == {"a": [["kubectl get pods"]]}

@@ -69,6 +69,18 @@ def test_a_torn_last_line_is_left_out_and_a_torn_middle_is_told(tmp_path: Path) 
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [(b'{"event":1\n', 1), (b"garbage", 1), (b"\n\xff\n", 2), (b'{"event": "none"}\n', 1)],
+)
+def test_a_corrupt_file_is_told_with_its_line(written: bytes, line: int, tmp_path: Path) -> None:
+    """Only a line that was begun and not ended is what a killed runner leaves."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(written)
+    with pytest.raises(RundrillError, match=rf"events\.jsonl:{line}: not an event"):
+        read(path)
+
+
 def test_each_event_is_in_the_file_before_emit_returns(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with path.open("w", encoding="utf-8") as file:

@@ -62,7 +62,7 @@ def test_each_line_stands_with_its_claims() -> None:
         13 `      ```
         14     Some time within the last 2 days somebody saw it.
 
-        > claim   # heading   | output or data   ` markup   ? not understood
+        > claim   # heading   | output or data   ` markup   ! warned against   ? not understood
         7 claims: 1 command, 1 placeholder, 1 threshold, 1 severity, 1 response-time, 2 step
         every line was understood
         """
@@ -140,3 +140,11 @@ def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert "examples:" in told
     assert "exit codes:" in told
+
+
+def test_an_empty_name_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a script gives it whose variable is not set."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["show", ""])
+    assert ended.value.code == 2
+    assert "is empty: name a file" in capsys.readouterr().err

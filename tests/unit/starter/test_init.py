@@ -9,11 +9,11 @@ import pytest
 
 from rundrill.cli import main
 from rundrill.detection import load_rules
-from rundrill.errors import BindingError, ExperimentError
+from rundrill.errors import BindingError, ExperimentError, RundrillError
 from rundrill.faults import FAULTS
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.lint.nature import failure_modes
-from rundrill.plan import read_service
+from rundrill.plan import read_experiment, read_service
 from rundrill.runbook import load, load_bindings
 from rundrill.starter.matches import MATCHES
 
@@ -111,16 +111,24 @@ def written(shop: Path) -> Path:
 
 def filled_in(folder: Path) -> None:
     """What an author would decide."""
+    (folder.parent.parent / "mine.py").write_text("", encoding="utf-8")
     for path in folder.rglob("*.y*ml"):
         text = path.read_text(encoding="utf-8")
         text = text.replace("image: TODO", "image: bookshop:bad")
         text = text.replace("failed: TODO", "failed: bookshop_errors_total")
+        text = text.replace("audit: TODO", "audit: kubectl get pods -n books")
+        text = text.replace("locustfile: TODO", "locustfile: ../../mine.py")
+        text = text.replace(": TODO", ": decided").replace("TODO_", "bookshop_")
         path.write_text(text, encoding="utf-8")
 
 
 def test_everything_it_writes_loads_through_the_projects_own_readers(shop: Path) -> None:
+    (shop / "load").mkdir()
+    (shop / "load" / "locustfile.py").write_text("", encoding="utf-8")
     folder = written(shop)
     service = read_service(folder / "service.yaml")
+    assert service.locustfile == (shop / "load/locustfile.py").resolve()
+    assert "locustfile: ../../load/locustfile.py" in (folder / "service.yaml").read_text()
     assert (service.load_namespace, service.load_service, service.load_port) == (
         "books",
         "bookshop",
@@ -135,7 +143,56 @@ def test_everything_it_writes_loads_through_the_projects_own_readers(shop: Path)
     assert "<pod>" in bindings.placeholders
     assert set(bindings.metrics) == {one.metric for one in runbook.steady_state}
     for path in (folder / "experiments").iterdir():
+        read_experiment(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "value", "undone"),
+    [
+        ("experiments/pods-are-crash-looping.yaml", "image: bookshop:bad", "image: TODO"),
+        ("service.yaml", "audit: kubectl get pods -n books", "audit: 'TODO'"),
+        ("service.yaml", "kubectl get pods -n books", "kubectl exec TODO -- list"),
+        ("bindings.yaml", "bookshop_queue_depth", "TODO_queue_depth"),
+        ("alerts.yml", "bookshop_queue_depth > 1000", "TODO_queue_depth > 1000"),
+    ],
+)
+def test_no_plan_is_made_with_what_is_left_to_decide(
+    file: str, value: str, undone: str, shop: Path
+) -> None:
+    folder = written(shop)
+    filled_in(folder)
+    text = (folder / file).read_text(encoding="utf-8")
+    assert value in text
+    (folder / file).write_text(text.replace(value, undone), encoding="utf-8")
+    with pytest.raises(RundrillError, match="still to decide") as refused:
+        read_inputs(folder / "experiments/pods-are-crash-looping.yaml")
+    assert refused.value.path == (folder / file).resolve()
+    line = (folder / file).read_text(encoding="utf-8").splitlines()[(refused.value.line or 0) - 1]
+    assert "TODO" in line
+    assert not line.lstrip().startswith("#")
+
+
+def test_what_a_bindings_file_extends_is_decided_too(shop: Path) -> None:
+    folder = written(shop)
+    filled_in(folder)
+    base = folder / "bindings.yaml"
+    base.rename(folder / "base.yaml")
+    base.write_text("extends: base.yaml\n", encoding="utf-8")
+    path = folder / "experiments/pods-are-crash-looping.yaml"
+    read_inputs(path)
+    text = (folder / "base.yaml").read_text(encoding="utf-8")
+    (folder / "base.yaml").write_text(text.replace("bookshop_queue_depth", "TODO_queue_depth"))
+    with pytest.raises(BindingError, match=r"base\.yaml:\d+: `TODO_queue_depth` is still to"):
         read_inputs(path)
+
+
+def test_a_todo_in_the_words_of_a_title_is_no_value(shop: Path) -> None:
+    folder = written(shop)
+    filled_in(folder)
+    path = folder / "experiments/pods-are-crash-looping.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("title: Pods", "title: TODO list: Pods".replace(": P", " P")))
+    read_inputs(path)
 
 
 def test_a_failure_mode_without_a_known_fault_is_told(
@@ -145,7 +202,7 @@ def test_a_failure_mode_without_a_known_fault_is_told(
     names = {path.stem for path in (folder / "experiments").iterdir()}
     assert names == {"pods-are-crash-looping", "postgres-does-not-answer", "redis-is-away"}
     out = capsys.readouterr().out
-    assert "no known fault makes `The printer is on fire`" in out
+    assert "no experiment for `The printer is on fire` (line 28): no known fault makes it" in out
     assert len(failure_modes(load(shop / "runbook.md"))) == 4
 
 
@@ -176,9 +233,8 @@ def test_what_is_not_filled_in_is_an_error_with_its_place(shop: Path) -> None:
     )
     folder = written(shop)
     path = folder / "experiments/memory-leak.yaml"
-    with pytest.raises((ExperimentError, BindingError)) as refused:
-        make_plan(read_inputs(path), target="local", compression=15.0, wall_s=150.0)
-    assert "rate" in refused.value.problem
+    with pytest.raises(ExperimentError, match="still to decide") as refused:
+        read_inputs(path)
     line = path.read_text(encoding="utf-8").splitlines()[(refused.value.line or 0) - 1]
     assert "TODO" in line
 
@@ -203,6 +259,82 @@ def test_the_rules_state_what_the_runbook_claims(
     assert "alert-without-rule" not in out
     assert "rule-without-claim" not in out
     assert "rule-differs" not in out
+
+
+CART = """\
+# Cart
+
+## Alerts
+
+- CartErrorRateHigh: error rate > 3% for 5 minutes
+- CartMemoryHigh: memory above 85 % of the limit for 10 minutes
+- `CartPodRestarting`: more than 2 restarts in 15 minutes
+- CartRedisDown: Redis does not answer
+- PostgreSQL: does not answer
+
+## Failure modes
+
+### Redis is down
+1. `kubectl get pods -n books -l app=redis`
+
+### Pods restart again and again
+Symptoms: CartPodRestarting fires.
+1. `kubectl rollout undo deployment/{name} -n books`
+
+### Crash after a bad release
+Symptoms: CartMemoryHigh fires.
+1. `kubectl get pods -n books`
+"""
+
+
+def test_an_alert_that_the_runbook_names_keeps_its_name_and_its_time(shop: Path) -> None:
+    (shop / "runbook.md").write_text(CART.format(name="bookshop"), encoding="utf-8")
+    rules = load_rules(written(shop) / "alerts.yml").alerts
+    assert {name: rule.for_s for name, rule in rules.items()} == {
+        "CartErrorRateHigh": 300,
+        "CartMemoryHigh": 600,
+        "CartPodRestarting": 0,
+        "CartRedisDown": 60,
+        "BookshopPostgreSql": 60,
+    }
+
+
+@pytest.mark.parametrize(
+    ("experiment", "alert"),
+    [
+        ("redis-is-down", "CartRedisDown"),
+        ("pods-restart-again-and-again", "CartPodRestarting"),
+        ("crash-after-a-bad-release", "CartMemoryHigh"),
+    ],
+)
+def test_an_experiment_expects_the_alert_that_the_runbook_names_for_it(
+    experiment: str, alert: str, shop: Path
+) -> None:
+    (shop / "runbook.md").write_text(CART.format(name="bookshop"), encoding="utf-8")
+    text = (written(shop) / f"experiments/{experiment}.yaml").read_text(encoding="utf-8")
+    assert f"expected: [{alert}]" in text
+
+
+def test_a_deployment_that_no_command_names_is_something_to_decide(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "runbook.md").write_text(CART.format(name="bookshop-web"), encoding="utf-8")
+    assert init("--service", "bookshop") == 0
+    told = "no command of the runbook names the Deployment bookshop"
+    assert told in capsys.readouterr().out.partition("left to decide")[2]
+    (shop / "runbook.md").write_text(CART.format(name="bookshop"), encoding="utf-8")
+    assert init("--service", "bookshop", "--output", "second") == 0
+    assert told not in capsys.readouterr().out
+
+
+def test_a_load_outside_of_the_project_is_something_to_decide(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path to wherever rundrill is installed would be another one on every machine."""
+    text = (written(shop) / "service.yaml").read_text(encoding="utf-8")
+    assert "locustfile: TODO" in text
+    assert "../../../" not in text
+    assert "a load that asks your service" in capsys.readouterr().out
 
 
 def test_it_overwrites_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,6 +379,15 @@ def test_bad_input_ends_with_2(
 ) -> None:
     assert init(*options) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init("--output", "runbook.md") == 2
+    err = capsys.readouterr().err
+    assert "cannot be written" in err
+    assert "fix: name a folder with --output" in err
 
 
 def test_a_runbook_that_names_no_deployment_asks_which_it_is_about(

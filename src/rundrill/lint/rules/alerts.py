@@ -9,12 +9,16 @@ from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
 
 _NUMBER: Final = re.compile(r"(?<![\w.-])\d")
+_MEANING: Final = re.compile(
+    r"\b(?:mean(?:s|ing)|condition|trigger(?:s|ed)?|threshold|expression|description|summary|fires)\b",
+    re.IGNORECASE,
+)
 
 
 def _without_number(material: Material) -> Iterator[Found]:
     for claim, alert in material.runbook.having(AlertClaim):
         # "NodeNotReady for 3 minutes" is no number of a measure, and yet says when.
-        said = f"{material.line_text(claim.line)} {alert.text}"
+        said = f"{material.line_text(claim.line)} {alert.text} {_meaning(claim.line, material)}"
         if alert.threshold is None and not _NUMBER.search(said):
             yield Found(
                 line=claim.line,
@@ -23,6 +27,24 @@ def _without_number(material: Material) -> Iterator[Found]:
                 fix="state one, such as `>5 in 1 minute`",
                 claim=claim.id,
             )
+
+
+def _meaning(number: int, material: Material) -> str:
+    """What stands below an alert that is a heading, and in the part that tells what it means."""
+    lines = material.runbook.lines
+    level = lines[number - 1].level
+    if not level:
+        return ""
+    told: list[str] = []
+    means = True
+    for line in lines[number:]:
+        if line.level and line.level <= level:
+            break
+        if line.level:
+            means = _MEANING.search(line.text) is not None
+        elif means:
+            told.append(material.line_text(line.number))
+    return "\n".join(told)
 
 
 RULES: Final = (

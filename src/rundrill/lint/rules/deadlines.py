@@ -19,6 +19,24 @@ _OTHER: Final = re.compile(
 )
 
 
+_DAYS: Final = (
+    (re.compile(r"\b(?:next|following) (?:(?:business|working) )?day\b|\btomorrow\b"), 8),
+    (re.compile(r"\bnext week\b|\b(?:business|working) days\b"), 24),
+)
+"""Terms of the calendar, with the hours that pass at the least before anybody calls them late."""
+
+
+def _at_least(when: str | None) -> float | None:
+    return next(
+        (hours * 3600.0 for term, hours in _DAYS if term.search((when or "").lower())), None
+    )
+
+
+def _as_written(words: str, text: str) -> str:
+    at = text.lower().find(words.lower())
+    return text[at : at + len(words)] if at >= 0 else ""
+
+
 def _too_long(material: Material) -> Iterator[Found]:
     """Of what is told once during the response.
 
@@ -27,6 +45,8 @@ def _too_long(material: Material) -> Iterator[Found]:
     levels = [one for one in material.runbook.severities if one.response_time_s is not None]
     for claim, value in material.runbook.having(Deadline):
         seconds = value.term.seconds
+        if seconds is None:
+            seconds = _at_least(value.term.when)
         if value.every or seconds is None:
             continue
         text = material.line_text(claim.line)
@@ -39,9 +59,9 @@ def _too_long(material: Material) -> Iterator[Found]:
             if value.severity == level.id and seconds > level.response_time_s:
                 yield Found(
                     line=claim.line,
-                    at=claim.text,
-                    message=f"{duration(seconds)} is longer than the response time of {level.id},"
-                    f" {duration(level.response_time_s)} (line"
+                    at=_as_written(value.term.when or "", text) or claim.text,
+                    message=f"{value.term.when or duration(seconds)} is later than the response"
+                    f" time of {level.id}, {duration(level.response_time_s)} (line"
                     f" {level.response_line or level.line})",
                     fix="shorten it, or correct the response time",
                     claim=claim.id,

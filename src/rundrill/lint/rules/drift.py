@@ -1,5 +1,6 @@
 """What the runbook promises against what the alert rules do, both ways."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,8 +9,9 @@ from rundrill.detection import AlertRule, Comparison, stated
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.match import rules_of
 from rundrill.lint.material import Material
-from rundrill.lint.measures import close
+from rundrill.lint.measures import close, number_in
 from rundrill.lint.rules.thresholds import duration
+from rundrill.runbook.durations import DURATION, duration_of
 
 _FLIPPED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 
@@ -60,27 +62,41 @@ def _differs(material: Material) -> Iterator[Found]:
             numbers = " or ".join(f"{one.comparator} {one.value:g}" for one in seen.comparisons)
             yield Found(
                 line=claim.line,
-                at=alert.text,
+                at=number_in(alert.threshold),
                 message=f"the runbook says `{alert.text}`, and {rule.name} fires at {numbers}"
                 f" ({place})",
                 fix="make the two agree",
                 claim=claim.id,
             )
         window_s = alert.threshold.window_s
+        # What is recorded elsewhere (`job:errors:rate10m`) has a window that nobody sees here.
+        hidden = any(":" in name for name in rule.metrics) and not seen.windows_s
         if (
             window_s is not None
-            and seen.windows_s
+            and not hidden
             and not any(close(window_s, one) for one in (*seen.windows_s, rule.for_s))
         ):
-            spans = ", ".join(duration(one) for one in sorted(seen.windows_s))
             yield Found(
                 line=claim.line,
-                at=alert.text,
-                message=f"the runbook says in {duration(window_s)}, and {rule.name} looks at"
-                f" {spans} ({place})",
+                at=_written(alert.text, window_s),
+                message=f"the runbook says {duration(window_s)}, and {rule.name}"
+                f" {_waits(seen.windows_s, rule.for_s)} ({place})",
                 fix="make the two agree",
                 claim=claim.id,
             )
+
+
+def _waits(windows_s: frozenset[float], for_s: float) -> str:
+    """Over which time it looks, and how long that must be true."""
+    looks = ", ".join(duration(one) for one in sorted(windows_s))
+    waits = f"fires after {duration(for_s)} (`for:`)" if for_s else "fires at once (no `for:`)"
+    return f"looks at {looks} and {waits}" if looks else waits
+
+
+def _written(text: str, seconds: float) -> str:
+    """The words of a duration in the text of an alert."""
+    spans = re.finditer(DURATION, text, re.IGNORECASE)
+    return next((one[0] for one in spans if duration_of(one[0]) == seconds), text)
 
 
 def _agrees(claim: Threshold, rule: Comparison) -> bool:

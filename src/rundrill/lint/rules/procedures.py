@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rundrill.claims import Command, ProcedureStep
+from rundrill.claims import Command, ProcedureStep, Step
 from rundrill.lint.calls import Call, calls_of
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
@@ -34,6 +34,9 @@ _CHECKS: Final = re.compile(
     r"\brollout status\b|\bkubectl\b.*\bwait\b|--wait\b|\bcurl\s+-\w*f|healthz?\b|readyz\b"
     r"|\bpg_isready\b"
 )
+_LONG: Final = 60
+_NUMBERED = re.compile(r"\W*((?:[A-Z]\.)?\d+(?:\.\d+)*)[.):]?\s")
+_DOTTED = re.compile(r"\W*((?:[A-Z]\.)?\d+(?:\.\d+)+)[.):]?\s")
 _Destructive = tuple[str, str, re.Pattern[str]]
 """What it does, what to do about it, and what would guard it."""
 _KEEPS: Final = word_set("pod pods po")
@@ -61,7 +64,8 @@ def _without_verification(material: Material) -> Iterator[Found]:
         remedies = [step for step in procedure.steps if does(step) == "remedy"]
         if not remedies:
             continue
-        first, last = remedies[0], remedies[-1]
+        first = remedies[0]
+        last = [step for step in remedies if step.commands or step is first][-1]
         after = [step for step in procedure.steps if step.number > first.number]
         if any(does(step) == "verify" for step in after) or any(
             _verifies(command) for step in remedies for command in step.commands
@@ -70,10 +74,20 @@ def _without_verification(material: Material) -> Iterator[Found]:
         yield Found(
             line=last.line,
             at=last.text,
-            message=f"no step of `{procedure.title}` shows whether step {last.number} worked",
+            message=f"no step of `{procedure.title}` shows whether"
+            f" {_called(last, material)} worked",
             fix="add a step that does, such as `kubectl rollout status ...`, and how long to watch",
             claim=claims.get((procedure.id, last.number)),
         )
+
+
+def _called(step: Step, material: Material) -> str:
+    """A step by the number that the document gives it, else by its words."""
+    numbered = _NUMBERED.match(material.line_text(step.line)) or _DOTTED.match(step.text)
+    if numbered is not None:
+        return f"step {numbered[1]}"
+    words = " ".join((step.text or step.commands[0].text).split())
+    return f"`{words if len(words) <= _LONG else words[: _LONG - 1] + chr(0x2026)}`"
 
 
 def _verifies(command: Command) -> bool:

@@ -16,7 +16,7 @@ from rundrill.claims import (
 from rundrill.lint.calls import OPEN, calls_of
 from rundrill.lint.finding import Found, Rule
 from rundrill.lint.material import Material
-from rundrill.lint.measures import Bound, bound_of, bounds_of, close, later, same_measure
+from rundrill.lint.measures import Bound, bound_of, bounds_of, close, later, number_in, same_measure
 
 _IMMEDIATE: Final = "at once"
 
@@ -49,9 +49,10 @@ def _looser(material: Material) -> Iterator[Found]:
             alert = same[0].threshold
             yield Found(
                 line=alert.line,
-                at=alert.text,
+                at=number_in(alert),
                 message=f"{level.id} begins at `{bound.threshold.text}` (line"
-                f" {bound.threshold.line}), and this alert fires only later: `{alert.text}`",
+                f" {bound.threshold.line}), and this alert fires only later, at"
+                f" `{number_in(alert)}`",
                 fix="tighten the alert, or correct the severity",
             )
 
@@ -80,7 +81,7 @@ def _steady_above_alert(material: Material) -> Iterator[Found]:
             ):
                 yield Found(
                     line=normal.threshold.line,
-                    at=normal.threshold.text,
+                    at=number_in(normal.threshold),
                     message=f"`{normal.threshold.text}` is called normal, and an alert fires at"
                     f" `{alert.threshold.text}` (line {alert.threshold.line})",
                     fix="what is normal must end before the alert begins",
@@ -102,9 +103,9 @@ def _symptom(material: Material) -> Iterator[Found]:
         alert = same[0].threshold
         yield Found(
             line=claim.line,
-            at=symptom.threshold.text,
+            at=number_in(symptom.threshold),
             message=f"the alert fires at `{alert.text}` (line {alert.line}), and here the number is"
-            " another",
+            f" `{number_in(symptom.threshold)}`",
             fix="use the alert's number, or say what is to be done between the two",
             claim=claim.id,
         )
@@ -136,9 +137,9 @@ def _two_bounds(material: Material) -> Iterator[Found]:
             if other is not None:
                 yield Found(
                     line=claim.line,
-                    at=bound.threshold.text,
-                    message=f"line {other.threshold.line} has another number for the same:"
-                    f" `{other.threshold.text}`",
+                    at=number_in(bound.threshold),
+                    message=f"`{number_in(bound.threshold)}` here, and line {other.threshold.line}"
+                    f" has another number for the same: `{other.threshold.text}`",
                     fix="keep one of them",
                     claim=claim.id,
                 )

@@ -1,0 +1,234 @@
+"""Which commands a document warns against: "Do not use `...`", "Never run:". Nobody runs those.
+
+The clause that holds a command decides: in "Do not page anybody; run `x`" nothing forbids `x`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from rundrill.runbook import commands
+from rundrill.runbook.markdown import Block, CodeBlock, ItemList, Paragraph, Quote, Table
+from rundrill.runbook.meaning import is_imperative
+from rundrill.runbook.outline import Section
+from rundrill.runbook.shell import strip_prompt, without_comment
+from rundrill.runbook.text import Text
+
+Place = tuple[int, str]
+"""The line and the text of a command."""
+Forbidden = dict[Place, int]
+"""Each with the last of its lines."""
+
+WARNS: Final = re.compile(r"\A\W*(?:never|do not|don.?t|avoid|caution|warning)\b", re.IGNORECASE)
+"""A sentence that begins so tells nothing to do."""
+_RUN: Final = (
+    r"(?:runs?|running|use|using|do|doing|execute|executing|try|trying|apply|applying|issue|issuing"
+    r"|type|typing|enter|invoke|invoking|start with|reach for)"
+)
+_BOUNDARY = re.compile(
+    r"[.;!?](?:\s|$)|\s[-\u2013\u2014]\s|,\s(?!or\b|nor\b|e\.g|for example|even\b|neither\b|with\b"
+    r"|by\b|like\b|not\b|\ufffc|$)|\(\s?(?=(?:run|use|see|check|try)\b)"
+    r"|\b(?:but(?!\snot\b)|until|till|before|unless|without|then|because|since|so that"
+    r"|and then)(?:\s|$)",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r",\s(?:ever|under (?:any|no) circumstances?)\s?,", re.IGNORECASE)
+_SUBORDINATE = re.compile(
+    r"\b(?:if|when|whenever|once|where|while|after|as|in case|that|which|who|to)\b", re.IGNORECASE
+)
+_OPENING = re.compile(
+    r"(?:\A\W*|\b(?:you|we|i|please|and|but|so|or|also|just|here|now|again|warning|note|important"
+    r"|caution|danger|nb|anyone|anybody|nobody|people|operators?|engineers?)\W*|\A\W*(?:in|on|at|during"
+    r"|for|with|under|from|outside|even)\s[^:]*)\Z",
+    re.IGNORECASE,
+)
+"""What stands before "do not" where it is an order, and not a symptom ("Pods do not start")."""
+_ORDER = re.compile(
+    r"\b(?:do not|don['\u2019]?t|never(?!-)|avoid|refrain from|not to|"
+    r"(?:must|should|shall|may|can|need)\s?(?:not|n['\u2019]t|never))\b",
+    re.IGNORECASE,
+)
+_BIDS = re.compile(
+    r"\W*(?:be afraid|only|ever forget|forget\w*|hesitat\w+|skip\w*|omit\w*|miss\w*|mind|worry"
+    r"|panic|neglect|fail to|wait\w*|page|wake|guess|assume|ignor\w+|leave|close|tell|inform"
+    r"|escalate|rely|trust|confuse|proceed|continue|go on|call\s(?!\ufffc|the script|`))\b",
+    re.IGNORECASE,
+)
+"""What is not to be done is something else than the command: "Do not wait: `x`"."""
+_MANY = re.compile(
+    r"\W*(?:more than|less than|fewer than|two|three|both|all|several|twice|at once"
+    r"|at the same time|in parallel|\d+)\b",
+    re.IGNORECASE,
+)
+"""It says how many at a time, or how often: "one after the other, never two at once"."""
+_WHEN = re.compile(r"\W*(?:during|in|on|at|from|by|while|for)\b", re.IGNORECASE)
+_STOP = re.compile(r"[.;!?]\s")
+_MODAL = re.compile(rf"\W*(?:{_RUN}\b|be\s\w+\s(?:with|by|via|using)\b)", re.IGNORECASE)
+_GERUND = re.compile(r"\W*(?:\w+ing\b|this\b|these\b|the following\b|\ufffc|$)", re.IGNORECASE)
+_NOT_THESE = re.compile(
+    r"(?:\b(?:instead of|rather than|in place of|no)|(?:,|\(|\band|\bbut) ?not)\s"
+    rf"(?:(?:the|a|an|any|plain|manual|direct|usual|more|{_RUN})\s){{0,3}}"
+    r"(?:\ufffc\W*(?:(?:or|and|nor)\W*)?){0,9}\Z",
+    re.IGNORECASE,
+)
+_NOT_RUN = re.compile(
+    r"(?:\b(?:no longer|under no circumstances?|(?:forbidden|prohibited|not allowed|not safe"
+    r"|not permitted|dangerous|no need|the urge) to|stop|nobody|no one"
+    r"|can(?:not|['\u2019]t))\s(?:ever\s)?"
+    rf"{_RUN}\s(?:(?:the|a|an|any)\s)?|[\u274c\u26d4\U0001f6ab]\s?)\Z",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(
+    r"\A\W*(?:warning|caution|danger|dangerous|forbidden|prohibited|not allowed"
+    r"|don['\u2019]?ts?)\b\W*\Z",
+    re.IGNORECASE,
+)
+_LIST = re.compile(r"\ufffc(?!\W*(?:(?:or|and|nor)\b\W*)?(?:\ufffc|\Z))", re.IGNORECASE)
+"""A command that is followed by anything but the next of a list."""
+_BEHIND = re.compile(
+    r"\W{0,3}(?:(?:must|should|shall|may|can|is|are|will)\s?(?:not|n['\u2019]t|never)\s(?:to\s)?(?:ever\s)?be"
+    r"\s(?:used|run|executed|done|called|applied|issued|typed|tried)"
+    r"|(?:is|are)\s(?:forbidden|prohibited|dangerous|not\s(?:allowed|safe|an option))"
+    r"|(?:should|must|is\sto|are\sto)\sbe\savoided"
+    r"|(?:never|do not|don['\u2019]t)(?:\s(?:run|use|do)(?:\s(?:this|it|that))?)?\s?[!.)]*\Z)",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(
+    rf"(?:\A\W*(?:what\s)?(?:do not|don['\u2019]?t|never|not to|avoid)\s(?:ever\s)?{_RUN}\b"
+    r"|\A\W*(?:don['\u2019]?ts|(?:forbidden|dangerous|prohibited)(?:\scommands?)?)\W*\Z)",
+    re.IGNORECASE,
+)
+_THESE = re.compile(
+    rf"\W*(?:(?:ever\s)?{_RUN}\b(?!\s(?:the(?!\sfollowing)|an?|any|more|both)\b)"
+    r"|.*\b(?:this|these|following|below)\b)",
+    re.IGNORECASE,
+)
+
+
+def read_forbidden(sections: Iterable[Section], programs: frozenset[str]) -> Forbidden:
+    """The commands that are warned against."""
+    found: Forbidden = {}
+    for section in sections:
+        at: Section | None = section
+        while at is not None and _TITLE.match(at.title) is None:
+            at = at.parent
+        for one in _in(section.heading_blocks, programs, banned=at is not None):
+            found[one.command.line, one.command.text] = one.last_line
+    return found
+
+
+def allowed(found: Iterable[commands.Found], forbidden: Forbidden) -> list[commands.Found]:
+    """Those that nothing warns against."""
+    return [one for one in found if (one.command.line, one.command.text) not in forbidden]
+
+
+def _in(
+    blocks: Iterable[Block], programs: frozenset[str], *, banned: bool
+) -> Iterator[commands.Found]:
+    lead = ""
+    for block in blocks:
+        below = banned or _announces(lead)
+        lead = ""
+        if isinstance(block, Paragraph):
+            yield from _of_text(block.text, programs, banned=banned)
+            lead = block.text.plain
+        elif isinstance(block, CodeBlock):
+            for one in commands.in_block(block, programs):
+                last = block.lines[one.last_line - block.line]
+                beside = last[len(without_comment(last)) :].lstrip("# ")
+                if below or any(said and _announces(said) for said in (one.comment, beside)):
+                    yield one
+        elif isinstance(block, ItemList):
+            for item in block.items:
+                yield from _in(item.blocks, programs, banned=below)
+        elif isinstance(block, Quote):
+            yield from _in(block.blocks, programs, banned=below)
+        elif isinstance(block, Table):
+            heads = [below or _announces(head.plain) for head in block.header]
+            for row in block.rows:
+                for head, cell in zip(heads, row, strict=False):
+                    yield from _of_text(cell, programs, banned=head)
+
+
+def _announces(lead: str) -> bool:
+    """Whether it forbids what stands below it: "Never run:", "Do not use this in production."."""
+    lead = lead[-300:].rstrip()
+    colon = lead.endswith(":")
+    clause = _clause(lead.rstrip(" .:!"))
+    if _LABEL.match(clause):
+        return True
+    found = _order_in(clause)
+    if found is None or _is_aside(lead, clause, found):
+        return False
+    return colon or _THESE.match(clause, found.end()) is not None or found.end() == len(clause)
+
+
+def _of_text(text: Text, programs: frozenset[str], *, banned: bool) -> Iterator[commands.Found]:
+    before = "never run " if banned else ""
+    marks = [commands.is_command(span, programs) for span in text.spans]
+    for at, (span, is_command) in enumerate(zip(text.spans, marks, strict=True)):
+        if is_command:
+            rest = zip(text.spans[at + 1 : at + 9], marks[at + 1 : at + 9], strict=True)
+            after = "".join("\ufffc" if mark else one.text for one, mark in rest)
+            if _forbids(before, after[:120]):
+                # The same that `commands.in_text` finds, of this span alone.
+                yield from commands.in_text(Text(span.line, (span,)), programs)
+        before = (before + ("\ufffc" if is_command else span.text))[-300:]
+
+
+def _forbids(before: str, after: str) -> bool:
+    """Whether the words on both sides of a command, in its clause, forbid it."""
+    clause = _clause(before)
+    if (
+        _NOT_THESE.search(f"{clause} ")
+        or _NOT_RUN.search(f"{clause} ")
+        or _LABEL.match(clause)
+        or _BEHIND.match(after)
+    ):
+        return True
+    found = _order_in(clause)
+    if found is None or _is_aside(before, clause, found):
+        return False
+    return _LIST.search(clause, found.end()) is None
+
+
+def _is_aside(text: str, clause: str, order: re.Match[str]) -> bool:
+    """ "Restart it by hand, never during the day": the sentence tells to do it."""
+    sentence = _STOP.split(text)[-1]
+    behind = not sentence.lstrip().startswith(clause[:20])
+    return behind and is_imperative(sentence) and _WHEN.match(clause, order.end()) is not None
+
+
+def _clause(before: str) -> str:
+    before = " ".join(_ASIDE.sub(" ", before).split())
+    return str(_BOUNDARY.split(before)[-1])
+
+
+def _order_in(clause: str) -> re.Match[str] | None:
+    """The words of a clause that forbid what follows them."""
+    found = None
+    for found in _ORDER.finditer(clause):  # noqa: B007 - the last one is wanted
+        pass
+    if found is None or any(one.match(clause, found.end()) for one in (_BIDS, _MANY)):
+        return None
+    prefix = clause[: found.start()]
+    opening = _OPENING.search(prefix) is not None and _SUBORDINATE.search(prefix) is None
+    word = found[0].lower()
+    if word == "avoid":
+        return found if opening and _GERUND.match(clause, found.end()) else None
+    if word in ("not to", "refrain from"):
+        return found
+    if word.startswith(("do", "never")):
+        return found if opening else None
+    runs = _MODAL.match(clause, found.end()) is not None
+    return found if runs and ":" not in clause[found.end() :] else None
+
+
+def only_warns(text: str) -> bool:
+    """Whether a text that holds such a command tells nothing to do besides."""
+    return not any(is_imperative(clause) for clause in _BOUNDARY.split(text))
+
+
+def is_forbidden(line: int, text: str, forbidden: Forbidden) -> bool:
+    """Whether the command that is written so on this line is warned against."""
+    return (line, strip_prompt(text)) in forbidden
