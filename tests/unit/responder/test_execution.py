@@ -101,9 +101,14 @@ def test_a_child_that_goes_on_writing_cannot_hold_the_responder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution, "GRACE_S", 0.2)
-    done = do(tmp_path, "yes & echo $!")
+    told = tmp_path / "pid"
+    # Told in a file: what it writes may fill the output before any number of ours.
+    done = do(
+        tmp_path,
+        f"sh -c 'echo $$ >{told}; exec yes' & while [ ! -s {told} ]; do sleep 0.01; done",
+    )
     assert done.exit_code == 0
-    wait_until_gone(int(done.stdout.split()[0]))
+    wait_until_gone(int(told.read_text()))
 
 
 def test_a_command_that_closed_its_outputs_is_waited_for(tmp_path: Path) -> None:
