@@ -67,7 +67,7 @@ def told(own: Cluster) -> Any:
         f"kubectl rollout status statefulset/numbered -n {NAMESPACE} --timeout=90s", check=True
     )
     # The embedded server remembers the last one or two thousand changes of a kind; the real one
-    # has long forgotten its first.
+    # forgets its first after some minutes.
     forget = "2100" if own.is_ours else "0"
     return _program(own, "official.py", str(own.kubeconfig), NAMESPACE, forget)
 
@@ -110,8 +110,13 @@ def test_a_watch_goes_on_where_it_was_and_ends_in_time(told: Any) -> None:
     }
 
 
-def test_a_watch_that_lost_its_place_gets_410_and_goes_on_after_a_new_list(told: Any) -> None:
-    assert told["lost_place"] == {"code": 410, "after_listing": [["MODIFIED", "again"]]}
+def test_a_watch_that_lost_its_place_gets_410_and_goes_on_after_a_new_list(
+    own: Cluster, told: Any
+) -> None:
+    assert told["lost_place"]["after_listing"] == [["MODIFIED", "again"]]
+    if not own.is_ours and told["lost_place"]["code"] == 200:
+        pytest.skip("the real cluster is only minutes old and has not forgotten its first place")
+    assert told["lost_place"]["code"] == 410
 
 
 def test_the_dynamic_client_makes_patches_watches_and_lists(told: Any) -> None:

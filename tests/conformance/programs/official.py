@@ -150,7 +150,8 @@ def watches(api: client.ApiClient, namespace: str) -> dict[str, Any]:
 def lost_place(api: client.ApiClient, namespace: str, forget: int) -> dict[str, Any]:
     """A watch from a place that the server no longer knows; then what a program does about it.
 
-    `forget`: as many changes as make it forget the present place; 0: the first place is forgotten.
+    `forget`: as many changes as make it forget the present place; 0: the first place, which a
+    server that is only minutes old still knows (code 200 then: it goes on from there).
     """
     core = client.CoreV1Api(api)
     begin = core.list_namespaced_config_map(namespace).metadata.resource_version
@@ -163,16 +164,16 @@ def lost_place(api: client.ApiClient, namespace: str, forget: int) -> dict[str, 
         for _ in pool.map(change, range(forget)):
             pass
 
-    def seen(place: str) -> list[list[str]]:
+    def seen(place: str) -> list[list[str | None]]:
         stream = watch.Watch().stream(
             core.list_namespaced_config_map,
             namespace,
             resource_version=place,
             timeout_seconds=1,
         )
-        return [[each["type"], each["object"].data["last"]] for each in stream]
+        return [[each["type"], (each["object"].data or {}).get("last")] for each in stream]
 
-    code = 0
+    code = 200
     try:
         seen(begin if forget else "1")
     except client.ApiException as error:
