@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rundrill.errors import RundrillError
-from rundrill.model import Plan, PlannedStep
+from rundrill.model import Plan, PlannedStep, RuleDesign
 
 Phase = Literal[
     "setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo", "verdict"
@@ -32,6 +32,8 @@ class DrillStarted:
     versions: Mapping[str, str]
     rules: Mapping[str, str]
     """Alert name to its expression and `for`, as they were evaluated."""
+    designs: Mapping[str, RuleDesign] = field(default_factory=dict)
+    """Alert name to what its rule spends by design; empty in older runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,17 @@ class AlertChanged:
     state: Literal["inactive", "pending", "firing"]
     labels: Mapping[str, str]
     value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertNotified:
+    """A receiver was told that the alert fires: its message had come in completely at `at`."""
+
+    at: float
+    alert: str
+    labels: Mapping[str, str]
+    """Of one series of the alert; a message about several is one event for each."""
+    receiver: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +388,7 @@ Event = Union[  # noqa: UP007 - get_args over it is what tests enumerate
     LoadSampled,
     SteadyStateSampled,
     AlertChanged,
+    AlertNotified,
     ScrapeFailed,
     BaselineJudged,
     FaultInjected,

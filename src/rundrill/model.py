@@ -149,6 +149,22 @@ class Windows:
     command_budget_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleDesign:
+    """What an alerting rule spends by its own design, in real seconds of this run.
+
+    No tuning of the service makes an alert faster than these.
+    """
+
+    window_s: float
+    """The longest range its expression looks back over, through recording rules too; 0: none."""
+    scrape_s: float
+    evaluation_s: float
+    for_s: float
+    group_wait_s: float | None = None
+    """None when nobody is notified."""
+
+
 Arm = Literal["drill", "control", "dry"]
 """The drill itself; the same fault with nobody who follows the runbook; all but the fault."""
 
@@ -270,6 +286,7 @@ class Times:
     first_harm: float | None = None
     pending: float | None = None
     firing: float | None = None
+    notified: float | None = None
     responded: float | None = None
     recovered: float | None = None
     undone: float | None = None

@@ -32,6 +32,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "LoadSampled": "timeline",
     "SteadyStateSampled": "steady-state",
     "AlertChanged": "alerts",
+    "AlertNotified": "alerts",
     "ScrapeFailed": "log",
     "BaselineJudged": "steady-state",
     "FaultInjected": "fault",

@@ -116,6 +116,7 @@ RENDERERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "LoadSampled": load_line,
     "SteadyStateSampled": _steady,
     "AlertChanged": _alert,
+    "AlertNotified": lambda s: f"{s.receiver} was told that {s.alert} fires",
     "ScrapeFailed": lambda s: f"scrape of {s.job} at {s.instance} failed: {s.error}",
     "BaselineJudged": _baseline,
     "FaultInjected": lambda s: f"fault {s.fault} injected: {s.change}",

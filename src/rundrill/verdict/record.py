@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from rundrill.events import (
     AlertChanged,
+    AlertNotified,
     DrillEnded,
     DrillStarted,
     Event,
@@ -54,6 +55,10 @@ def _times(record: Record) -> Times:
     changes = [e for e in record.all(AlertChanged) if injected is not None and e.at >= injected]
     firing = [_first(changes, alert, ("firing",)) for alert in plan.expected_alerts]
     pending = [_first(changes, alert, ("pending", "firing")) for alert in plan.expected_alerts]
+    told = [e for e in record.all(AlertNotified) if injected is not None and e.at >= injected]
+    notified = [
+        next((e.at for e in told if e.alert == alert), None) for alert in plan.expected_alerts
+    ]
     harm = [
         sample.at
         for sample in record.all(LoadSampled)
@@ -65,6 +70,7 @@ def _times(record: Record) -> Times:
         first_harm=harm[0] if harm else None,
         pending=_latest(pending),
         firing=_latest(firing),
+        notified=_latest(notified),
         responded=record.started("respond"),
         recovered=_at(record.last(Recovered)),
         undone=_at(record.last(FaultUndone)),
