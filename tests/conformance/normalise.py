@@ -83,15 +83,19 @@ def normalise(text: str, form: Form, node: str) -> str:
         if form.only_first and document.get("items"):
             document["items"] = document["items"][:1]
         text = yaml.safe_dump(_stable(document), sort_keys=True, width=1000, allow_unicode=True)
-        return _replaced(text)
+        return _replaced(_without(text, form))
     if form.only_first:
         text = text.split("\n\n\n")[0]
-    if form.without:
-        kept = (line for line in text.splitlines() if not re.search(form.without, line))
-        text = "\n".join(kept)
+    text = _without(text, form)
     if form.rows:
         text = _by_object(text)
     return "\n".join(_lines(_replaced(text), form))
+
+
+def _without(text: str, form: Form) -> str:
+    if not form.without:
+        return text
+    return "\n".join(line for line in text.splitlines() if not re.search(form.without, line))
 
 
 def _lines(text: str, form: Form) -> list[str]:
