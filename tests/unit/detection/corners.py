@@ -86,7 +86,7 @@ EXPRESSIONS = (
     "max_over_time((x @ start() offset 10s)[30s:10s])",
     "sum_over_time(x[30s:10s] @ end() offset 7s)",
     "max_over_time(rate(x[20s] @ end())[30s:9s])",
-    "max_over_time(max_over_time(x[25s:9s])[30s:7s])",
+    "max_over_time(max_over_time(x[25s:9s])[30s:7s])", "min(odd or x)", "max(odd or x)",
 )  # fmt: skip
 
 CORNERS = Scenario(
