@@ -87,6 +87,7 @@ EXPRESSIONS = (
     "sum_over_time(x[30s:10s] @ end() offset 7s)",
     "max_over_time(rate(x[20s] @ end())[30s:9s])",
     "max_over_time(max_over_time(x[25s:9s])[30s:7s])", "min(odd or x)", "max(odd or x)",
+    "clamp({p='a',__name__=~'x|zero'}, 5, 0)", "clamp({p='a',__name__=~'x|zero'}, 0, 5)",
 )  # fmt: skip
 
 CORNERS = Scenario(
