@@ -82,7 +82,12 @@ EXPRESSIONS = (
     'sort({__name__=~"x|odd|zero"}) > 0', "sort_desc(x)", "quantile_over_time(0.3, x[1m])",
     "quantile_over_time(2, x[1m])", "stdvar_over_time(x[1m])", "group by (p) (x)", "count(x)",
     "sum by (nosuch) (x)", "sum without (p) (x)", 'x{p=~"a|"}', 'x{p!~"a.*"}', '{__name__="x"}',
-    'x{nosuch=~".*"}', 'x{p=~"^a$"}',
+    'x{nosuch=~".*"}', 'x{p=~"^a$"}', "sum_over_time((x @ end())[30s:10s])",
+    "max_over_time((x @ start() offset 10s)[30s:10s])",
+    "sum_over_time(x[30s:10s] @ end() offset 7s)",
+    "max_over_time(rate(x[20s] @ end())[30s:9s])",
+    "max_over_time(max_over_time(x[25s:9s])[30s:7s])", "min(odd or x)", "max(odd or x)",
+    "clamp({p='a',__name__=~'x|zero'}, 5, 0)", "clamp({p='a',__name__=~'x|zero'}, 0, 5)",
 )  # fmt: skip
 
 CORNERS = Scenario(
@@ -92,6 +97,8 @@ CORNERS = Scenario(
         *((expr, at) for expr in EXPRESSIONS for at in (43_000, 50_000)),
         # 1.1 sample distances from the boundary: near, at, and far from it.
         *((f"increase(x[{range_ms}ms])", 43_000) for range_ms in (13_900, 14_000, 24_100, 33_999)),
-        ("vector(1)", 120_000),  # makes promtool load every sample
+        # The look-back includes its own left boundary, and nothing before it.
+        *(("x", at) for at in (350_000, 350_001)),
+        ("vector(1)", 360_000),  # makes promtool load every sample
     ],
 )

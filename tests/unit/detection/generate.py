@@ -12,6 +12,10 @@ _RANGE = (
     *("sum_over_time", "avg_over_time", "min_over_time", "max_over_time", "count_over_time"),
     *("last_over_time", "present_over_time", "stddev_over_time", "stdvar_over_time"),
 )
+_EXACT = (
+    *("resets", "changes", "count_over_time", "min_over_time", "max_over_time"),
+    *("last_over_time", "present_over_time"),
+)
 _SMOOTH = ("abs", "ln", "log2", "log10", "sqrt", "atan", "tanh", "asinh", "deg", "rad")
 # What makes much of a last digit is asked of scraped values only.
 _STEEP = (
@@ -25,8 +29,11 @@ _CALENDAR = (
 _LABELS = ("p", "q", "nosuch")
 
 
-def scenario(seed: int, expressions: int) -> Scenario:
-    """One set of series with `expressions` expressions; the same for the same seed."""
+def scenario(seed: int, expressions: int, moments: int = 1) -> Scenario:
+    """One set of series with `expressions` expressions, each asked for at so many moments.
+
+    The same for the same seed.
+    """
     chance = random.Random(seed)
     interval_ms = chance.choice((1000, 700, 5000, 13_000))
     odd = chance.random() < 0.4
@@ -41,17 +48,25 @@ def scenario(seed: int, expressions: int) -> Scenario:
     for p in "ab":
         series.update(_histogram(chance, p))
     series["s"] = _gauge(chance, odd=odd)
-    writer = _Writer(chance, interval_ms)
+    writer = Writer(chance, interval_ms)
     wanted: list[tuple[str, int]] = []
-    last = POINTS * interval_ms
-    while len(wanted) < expressions:
-        aligned = chance.random() < 0.25
-        at = chance.randrange(1, POINTS) * interval_ms if aligned else chance.randrange(last)
-        at += chance.choice((0, 0, 0, 0, 250_000, 310_000))
-        wanted.append((writer.vector(chance.randrange(4)), at))
-    # promtool loads samples minute by minute up to the last question: ask once behind them all.
-    wanted.append(("vector(1)", -(-(last + 400_000) // 60_000) * 60_000))
-    return Scenario(interval_ms, series, wanted)
+    for _ in range(expressions):
+        text = writer.vector(chance.randrange(4))
+        wanted += [(text, _moment(chance, interval_ms, POINTS)) for _ in range(moments)]
+    return Scenario(interval_ms, series, [*wanted, behind_all(interval_ms, POINTS)])
+
+
+def _moment(chance: random.Random, interval_ms: int, points: int) -> int:
+    """Mostly between two samples, sometimes on one, and sometimes after the last of them."""
+    aligned = chance.random() < 0.25
+    at = chance.randrange(1, points) if aligned else chance.randrange(points * interval_ms)
+    at *= interval_ms if aligned else 1
+    return at + chance.choice((0, 0, 0, 0, 250_000, 310_000))
+
+
+def behind_all(interval_ms: int, points: int) -> tuple[str, int]:
+    """promtool loads samples minute by minute up to the last question: ask once behind them all."""
+    return "vector(1)", -(-(points * interval_ms + 400_000) // 60_000) * 60_000
 
 
 def _grid(chance: random.Random, samples: Sequence[str]) -> list[str]:
@@ -118,7 +133,7 @@ def _histogram(chance: random.Random, p: str) -> dict[str, list[str]]:
     return found
 
 
-class _Writer:
+class Writer:
     """Writes expressions; `depth` is how many more operators may be nested."""
 
     def __init__(self, chance: random.Random, interval_ms: int) -> None:
@@ -185,15 +200,24 @@ class _Writer:
         matching = self._chance.choice(
             ("", "", "on (p, q)", "on (p)", "ignoring (q)", "ignoring (nosuch)", "on ()")
         )
-        return f"({self.vector(depth)}) {symbol} {matching} ({self.vector(depth)})"
+        left, right = self._comparable(symbol, depth), self._comparable(symbol, depth)
+        return f"({left}) {symbol} {matching} ({right})"
 
     def grouped(self, depth: int) -> str:
         symbol = self._chance.choice(("+", "*", "-", "<", "> bool"))
         include = self._chance.choice(("", "version", "version, nosuch"))
-        many, one = f"({self.vector(depth)})", self._chance.choice(("info", "sum by (p) (info)"))
+        many = f"({self._comparable(symbol, depth)})"
+        one = self._chance.choice(("info", "sum by (p) (info)"))
         if self._chance.random() < 0.5:
             return f"{many} {symbol} on (p) group_left ({include}) {one}"
         return f"{one} {symbol} on (p) group_right ({include}) {many}"
+
+    def _comparable(self, symbol: str, depth: int) -> str:
+        """Two calculated values may differ in the last digit, and no comparison is to see that."""
+        if symbol[0] not in "<>=!":
+            return self.vector(depth)
+        exact = self._chance.choice((*_EXACT, ""))
+        return f"{exact}({self.range()})" if exact else self.selector()
 
     def sets(self, depth: int) -> str:
         symbol = self._chance.choice(("and", "or", "unless"))
@@ -235,7 +259,10 @@ class _Writer:
         # Without `@` inside: Prometheus then evaluates it even where no step lies in the range.
         self._pinned = False
         steep = function in ("changes", "resets")
-        inner = self.selector() if steep else self.vector(min(depth, 1))
+        if not steep and self._chance.random() < 0.15:  # a subquery of a subquery
+            inner = f"max_over_time(({self.vector(0)})[{self._duration()}:{self._duration()}])"
+        else:
+            inner = self.selector() if steep else self.vector(min(depth, 1))
         self._pinned = True
         return f"{function}(({inner})[{self._duration()}:{step}]{self._offset()})"
 

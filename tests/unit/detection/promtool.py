@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from rundrill.detection.labels import METRIC_NAME, Labels
 from rundrill.detection.promql import Dialect, EvaluationError, Moment, compile_expression
 from rundrill.detection.store import SampleStore
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "promql-answers.json"
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 
@@ -130,6 +131,57 @@ def same_number(a: float, b: float) -> bool:
     if a != a or b != b:
         return a != a and b != b
     return a == b or abs(a - b) <= 1e-9 * max(abs(a), abs(b), 1e-3)
+
+
+@dataclass(slots=True)
+class Compared:
+    """How much was compared: samples of both sides, and answers that are empty or an error."""
+
+    samples: int = 0
+    empty: int = 0
+    errors: int = 0
+    expressions: set[str] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.expressions)} expressions, {self.samples} samples compared; besides"
+            f" {self.empty} answers without any, {self.errors} errors"
+        )
+
+    def add(self, scenario: Scenario, answers: Sequence[Answer]) -> None:
+        for (expr, _), answer in zip(scenario.expressions, answers, strict=True):
+            if answer is None:
+                continue
+            self.expressions.add(expr)
+            self.errors += isinstance(answer, str)
+            self.empty += answer == {}
+            self.samples += len(answer) if isinstance(answer, dict) else 0
+
+
+def store_answers(scenarios: Sequence[Scenario], answered: Sequence[Sequence[Answer]]) -> None:
+    """Writes the golden file, without what made promtool crash."""
+    lines = []
+    for scenario, answers in zip(scenarios, answered, strict=True):
+        rows = [
+            (expr, at, answer)
+            for (expr, at), answer in zip(scenario.expressions, answers, strict=True)
+            if answer is not None
+        ]
+        series = {name: " ".join(values) for name, values in scenario.series.items()}
+        written = {"interval_ms": scenario.interval_ms, "series": series, "answers": rows}
+        lines.append(json.dumps(written))
+    GOLDEN.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def stored_answers() -> list[tuple[Scenario, list[Answer]]]:
+    """What promtool answered when the golden file was written."""
+    found: list[tuple[Scenario, list[Answer]]] = []
+    for one in json.loads(GOLDEN.read_text()):
+        series = {name: text.split() for name, text in one["series"].items()}
+        asked = [(expr, at) for expr, at, _ in one["answers"]]
+        scenario = Scenario(one["interval_ms"], series, asked)
+        found.append((scenario, [answer for _, _, answer in one["answers"]]))
+    return found
 
 
 def differences(scenario: Scenario, theirs: Sequence[Answer]) -> list[str]:

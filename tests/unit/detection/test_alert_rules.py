@@ -1,20 +1,22 @@
 """The rules that ship: what makes each of them fire, and what does not."""
 
+import json
 import random
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from rundrill.detection import AlertStatus, ScrapeTarget, load_rules
-from rundrill.detection.promql import Dialect, Moment
+from rundrill.detection import AlertStatus, RecordingRule, ScrapeTarget, load_rules
+from rundrill.detection.promql import Dialect, Moment, compile_expression
 from rundrill.detection.rule_run import AlertRun, RecordingRun
 from rundrill.detection.rules import compile_rule
 from tests.unit.detection.fakes import Watched
-from tests.unit.detection.promtool import PROMTOOL, Scenario, fill, needs_promtool
+from tests.unit.detection.promtool import PROMTOOL, Scenario, fill, labels_text, needs_promtool
 
 ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "runbooks" / "payment-service" / "alerts.yml"
@@ -43,18 +45,68 @@ def test_our_evaluator_gives_the_answers_of_the_same_unit_tests() -> None:
     assert {
         case["alertname"]
         for test in document["tests"]
-        for case in test["alert_rule_test"]
+        for case in test.get("alert_rule_test", ())
         if case["exp_alerts"]
     } >= set(CRITICAL)
     for test in document["tests"]:
-        firing = _firing(test["input_series"])
-        for case in test["alert_rule_test"]:
+        replay = Replay(test)
+        for case in test.get("alert_rule_test", ()):
             expected = [
                 {"alertname": case["alertname"], **alert["exp_labels"]}
                 for alert in case["exp_alerts"]
             ]
-            got = firing[case["alertname"], _seconds(case["eval_time"])]
-            assert got == expected, (test["name"], case["alertname"], case["eval_time"])
+            got = replay.firing[case["alertname"], _seconds(case["eval_time"])]
+            told = (test["name"], case["alertname"], case["eval_time"])
+            assert sorted(got, key=str) == sorted(expected, key=str), told
+        for case in test.get("promql_expr_test", ()):
+            wanted = {
+                json.dumps(_series_labels(one["labels"]), sort_keys=True): one["value"]
+                for one in case["exp_samples"]
+            }
+            got = replay.recorded[case["expr"], _seconds(case["eval_time"])]
+            assert got == wanted, (test["name"], case["expr"], case["eval_time"])
+
+
+SEVERITY_LINES = {
+    "No payment goes through at all": ("P0", "no-payment"),
+    "The database cannot be reached": ("P0", "database-unreachable"),
+    "Someone has broken in": None,  # no metric tells it
+    "Error rate above normal (>5%)": ("P1", "error-rate"),
+    "Response time above normal (>3s)": ("P1", "response-time"),
+    "One way of paying does not work": ("P1", "way-of-paying"),
+    "A payment fails now and then": ("P2", "payment-fails"),
+    "A feature that no payment needs is broken": ("P2", "feature"),
+    "Performance degradation <20%": ("P2", "performance"),
+}
+
+
+def test_every_line_of_the_severity_levels_has_a_rule_or_is_known_to_have_none() -> None:
+    """Both ways, with the level that the line stands under."""
+    section = RUNBOOK.read_text(encoding="utf-8").split("## Severity levels\n")[1].split("\n## ")[0]
+    said: dict[str, str] = {}
+    for line in section.splitlines():
+        if line.startswith("### "):
+            level = line.removeprefix("### ")[:2]
+        elif line.startswith("- ") and not line.startswith("- **"):
+            said[line.removeprefix("- ")] = level
+    assert said.keys() == SEVERITY_LINES.keys()
+    ruled = {line: rule for line, rule in SEVERITY_LINES.items() if rule is not None}
+    assert all(said[line] == level for line, (level, _) in ruled.items())
+    recorded = [
+        (rule.labels["severity"], rule.labels["condition"])
+        for group in load_rules(ALERTS).groups
+        for rule in group.rules
+        if isinstance(rule, RecordingRule) and rule.record == "payments:severity_condition"
+    ]
+    assert recorded == list(ruled.values())
+
+
+def test_the_rules_use_all_that_a_rules_file_can_say() -> None:
+    alerts = load_rules(ALERTS).alerts.values()
+    assert any(rule.for_s for rule in alerts)
+    assert any(rule.keep_firing_for_s for rule in alerts)
+    assert any("{{ $labels." in text for rule in alerts for text in rule.annotations.values())
+    assert any("{{ $value" in text for rule in alerts for text in rule.annotations.values())
 
 
 def test_each_critical_alert_names_a_claim_and_a_heading_of_the_runbook() -> None:
@@ -189,34 +241,46 @@ def test_the_alert_resolves_when_the_pod_is_gone() -> None:
 # ---------------------------------------------------------------- promtool's file by our rules
 
 
-def _firing(
-    input_series: list[dict[str, str]],
-) -> dict[tuple[str, int], list[dict[str, str]]]:
-    """Labels of what fires, by alert and second, evaluated every 15 s."""
-    rules = load_rules(ALERTS, Dialect.PROMETHEUS_2)
-    store = fill(
-        Scenario(15_000, {s["series"]: list(_values(s["values"])) for s in input_series}, [])
-    )
-    runs = [
-        (AlertRun if hasattr(rule, "for_s") else RecordingRun)(
-            rule, compile_rule(rule, rules, 1), 1 if hasattr(rule, "for_s") else store
-        )
-        for group in rules.groups
-        for rule in group.rules
-    ]
-    found = {}
-    for at in range(0, 3601, 15):
-        moment = Moment(store, at * 1000, dialect=Dialect.PROMETHEUS_2)
-        for run in runs:
-            if isinstance(run, RecordingRun):
-                run.evaluate(moment)
-                continue
-            run.evaluate(moment, at)
-            found[run.rule.name, at] = [
-                dict(s.labels) for s in run.state.series if s.status is AlertStatus.FIRING
-            ]
-            assert run.error is None
-    return found
+class Replay:
+    """One test of promtool's file by our rules: what fires, and what is recorded, every 15 s."""
+
+    def __init__(self, test: dict[str, Any]) -> None:
+        rules = load_rules(ALERTS, Dialect.PROMETHEUS_2)
+        series = {one["series"]: list(_values(one["values"])) for one in test["input_series"]}
+        store = fill(Scenario(_seconds(test["interval"]) * 1000, series, []))
+        runs = [
+            (AlertRun if hasattr(rule, "for_s") else RecordingRun)(
+                rule, compile_rule(rule, rules, 1), 1 if hasattr(rule, "for_s") else store
+            )
+            for group in rules.groups
+            for rule in group.rules
+        ]
+        self.firing: dict[tuple[str, int], list[dict[str, str]]] = {}
+        self.recorded: dict[tuple[str, int], dict[str, float]] = {}
+        asked = {
+            case["expr"]: compile_expression(case["expr"])
+            for case in test.get("promql_expr_test", ())
+        }
+        for at in range(0, 3601, 15):
+            moment = Moment(store, at * 1000, dialect=Dialect.PROMETHEUS_2)
+            for run in runs:
+                if isinstance(run, RecordingRun):
+                    run.evaluate(moment)
+                else:
+                    run.evaluate(moment, at)
+                    self.firing[run.rule.name, at] = [
+                        dict(s.labels) for s in run.state.series if s.status is AlertStatus.FIRING
+                    ]
+                assert run.error is None
+            for text, expression in asked.items():
+                self.recorded[text, at] = {
+                    labels_text(labels): value for labels, value in expression.evaluate(moment)
+                }
+
+
+def _series_labels(text: str) -> dict[str, str]:
+    name, _, body = text.partition("{")
+    return {"__name__": name, **dict(re.findall(r'(\w+)="([^"]*)"', body))}
 
 
 def _values(notation: str) -> Iterator[str]:

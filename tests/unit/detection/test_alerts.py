@@ -1,17 +1,27 @@
-"""The state machine, by itself and against promtool's alert tests."""
+"""The state machine, by itself and against promtool's alert tests.
 
-import json
-import random
-import re
-import subprocess
+`RUNDRILL_DIFFERENTIAL=400` compares that many rules; `pytest --update-golden` stores answers anew.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
 
 from rundrill.detection.alerts import AlertMachine, AlertStatus
 from rundrill.detection.labels import Labels
-from rundrill.detection.promql import Dialect, EvaluationError, Moment, compile_expression
-from tests.unit.detection.promtool import PROMTOOL, Scenario, fill, needs_promtool
+from rundrill.detection.promql import EvaluationError
+from tests.unit.detection.alert_cases import (
+    alert_case,
+    alert_differences,
+    ask_promtool_for_alerts,
+    store_alert_answers,
+    stored_alert_answers,
+)
+from tests.unit.detection.promtool import needs_promtool
+
+CASES = int(os.environ.get("RUNDRILL_DIFFERENTIAL", "40"))
+STORED = 24
 
 A, B = Labels({"__name__": "x", "pod": "a"}), Labels({"__name__": "x", "pod": "b"})
 
@@ -82,75 +92,26 @@ def test_two_series_that_become_one_alert_are_an_error_and_change_nothing() -> N
 
 @needs_promtool
 def test_firing_alerts_are_those_of_promtool_at_every_evaluation(tmp_path: Path) -> None:
-    tests = []
-    scenarios = []
-    for seed in range(24):
-        chance = random.Random(seed)
-        for_s, keep_s = chance.choice((0, 5, 12, 30)), chance.choice((0, 0, 7, 15))
-        series = {f'x{{pod="{pod}"}}': _presence(chance) for pod in "abc"}
-        scenarios.append((for_s, keep_s, Scenario(1000, series, [])))
-        rules = tmp_path / f"rules{seed}.yml"
-        rule = {"alert": f"A{seed}", "expr": "x > 0", "for": f"{for_s}s"}
-        rule |= {"keep_firing_for": f"{keep_s}s"} if keep_s else {}
-        rules.write_text(json.dumps({"groups": [{"name": "g", "rules": [rule]}]}))
-        tests.append(
-            {
-                "interval": "1s",
-                "input_series": [{"series": k, "values": " ".join(v)} for k, v in series.items()],
-                "alert_rule_test": [
-                    {"alertname": f"A{seed}", "eval_time": f"{at}s", "exp_alerts": []}
-                    for at in range(120)
-                ],
-            }
-        )
-    for seed, test in enumerate(tests):
-        document = {"rule_files": [f"rules{seed}.yml"], "evaluation_interval": "1s"}
-        (tmp_path / f"test{seed}.yml").write_text(json.dumps({**document, "tests": [test]}))
-    done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", *(f"test{n}.yml" for n in range(len(tests)))],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    theirs = _firing(done.stdout + done.stderr)
-    ours = {
-        (seed, at): pods
-        for seed, (for_s, keep_s, scenario) in enumerate(scenarios)
-        for at, pods in _our_firing(scenario, for_s, keep_s).items()
-    }
-    assert ours == theirs
-    assert len(ours) > 300
+    cases = [alert_case(seed) for seed in range(CASES)]
+    answers = ask_promtool_for_alerts(cases, tmp_path)
+    wrong = [
+        difference
+        for case, firing in zip(cases, answers, strict=True)
+        for difference in alert_differences(case, firing)
+    ]
+    assert not wrong, "\n".join(wrong[:20])
+    assert sum(len(pods) for firing in answers for pods in firing.values()) > 100 * CASES
 
 
-def _presence(chance: random.Random) -> list[str]:
-    values: list[str] = []
-    while len(values) < 120:
-        values += [chance.choice(("1", "0", "_", "stale", "1"))] * chance.choice((1, 2, 6, 20))
-    return values[:120]
-
-
-def _our_firing(scenario: Scenario, for_s: float, keep_s: float) -> dict[int, frozenset[str]]:
-    store = fill(scenario)
-    machine = AlertMachine("A", for_s=for_s, keep_firing_for_s=keep_s)
-    expression = compile_expression("x > 0", Dialect.PROMETHEUS_2)
-    found = {}
-    for at in range(120):
-        moment = Moment(store, at * 1000, dialect=Dialect.PROMETHEUS_2)
-        state = machine.advance(expression.evaluate(moment), at)
-        pods = frozenset(s.labels["pod"] for s in state.series if s.status is AlertStatus.FIRING)
-        if pods:
-            found[at] = pods
-    return found
-
-
-def _firing(report: str) -> dict[tuple[int, int], frozenset[str]]:
-    """From promtool's complaints: every alert it got where none was expected."""
-    found = {}
-    for seed, time, got in re.findall(
-        r"alertname: A(\d+), time: (\S+),.*?got:\[(.*?)\n *\]", report, re.DOTALL
-    ):
-        minutes, seconds = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", time).groups()
-        at = int(minutes or 0) * 60 + int(seconds or 0)
-        found[int(seed), at] = frozenset(re.findall(r'pod="(\w)"', got))
-    return found
+def test_stored_answers_of_promtool_about_alerts_still_hold(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--update-golden"):
+        cases = [alert_case(500 + number) for number in range(STORED)]
+        store_alert_answers(cases, ask_promtool_for_alerts(cases, tmp_path))
+    stored = stored_alert_answers()
+    wrong = [one for case, firing in stored for one in alert_differences(case, firing)]
+    assert not wrong, "\n".join(wrong[:20])
+    assert {bool(case.keep_firing_for_s) for case, _ in stored} == {True, False}
+    assert len({case.for_s for case, _ in stored}) > 3
+    assert len({case.expr for case, _ in stored}) > 4

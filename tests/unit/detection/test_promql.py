@@ -139,9 +139,16 @@ def test_which_metrics_an_expression_needs() -> None:
     assert compile_expression("absent(x)").all_metrics == {"x"}
 
 
-def test_a_projection_forgets_when_labels_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Projection, "_KEPT", 2)
-    by_p = Projection(("p",), keep=True)
-    for number in range(5):
-        assert by_p(Labels({"p": str(number), "q": "x"})) == {"p": str(number)}
-    assert len(by_p._answers) <= 2
+def test_a_projection_remembers_the_labels_of_the_last_evaluations_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Labels] = []
+    only = Labels.only
+    monkeypatch.setattr(Labels, "only", lambda self, names: made.append(self) or only(self, names))
+    nothing = Projection((), keep=True)  # every answer is empty, and still an answer
+    lasting = [Labels({"p": str(number)}) for number in range(2000)]
+    for number in range(100):
+        nothing.begin()
+        assert all(nothing(labels) == {} for labels in (*lasting, Labels({"q": str(number)})))
+    assert len(made) == 2000 + 100
+    assert len({*nothing._answers, *nothing._older}) <= 2000 + 2 * nothing._TURNS

@@ -1,41 +1,79 @@
 """Our evaluator against Prometheus's own, on series and expressions made at random.
 
-`RUNDRILL_DIFFERENTIAL=200` compares that many scenarios of 60 expressions instead of a few;
-`RUNDRILL_UPDATE_GOLDEN=1` writes the stored answers anew (both need promtool).
+`RUNDRILL_DIFFERENTIAL=400` compares that many scenarios of 60 expressions at 15 moments each;
+`RUNDRILL_HYPOTHESIS=1000` lets hypothesis try that many; both are more than the default.
+`pytest --update-golden` writes the stored answers anew (both need promtool).
 """
 
-import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from rundrill.detection.promql import Dialect, Moment, compile_expression
 from tests.unit.detection import generate
 from tests.unit.detection.corners import CORNERS
 from tests.unit.detection.promtool import (
+    Compared,
     Scenario,
     ask_promtool,
     differences,
     fill,
     needs_promtool,
+    store_answers,
+    stored_answers,
 )
+from tests.unit.detection.strategies import scenarios
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "promql-answers.json"
-SCENARIOS = int(os.environ.get("RUNDRILL_DIFFERENTIAL", "25"))
+SCENARIOS = int(os.environ.get("RUNDRILL_DIFFERENTIAL", "48"))
+EXPRESSIONS, MOMENTS, AT_ONCE = 60, 15, 48
+FEW = 30
+EXAMPLES = int(os.environ.get("RUNDRILL_HYPOTHESIS", FEW))
 
 
 @needs_promtool
 def test_every_expression_has_the_value_that_prometheus_gives_it(tmp_path: Path) -> None:
     wrong: list[str] = []
-    compared = 0
-    for start in range(0, SCENARIOS, 50):
-        scenarios = [generate.scenario(n, 60) for n in range(start, min(start + 50, SCENARIOS))]
+    compared = Compared()
+    for start in range(0, SCENARIOS, AT_ONCE):
+        seeds = range(start, min(start + AT_ONCE, SCENARIOS))
+        scenarios = [generate.scenario(seed, EXPRESSIONS, MOMENTS) for seed in seeds]
         for scenario, answers in zip(scenarios, ask_promtool(scenarios, tmp_path), strict=True):
             wrong += differences(scenario, answers)
-            compared += sum(max(1, len(answer or ())) for answer in answers)
+            compared.add(scenario, answers)
+    print(compared)
     assert not wrong, "\n".join(wrong[:20])
-    assert compared > 60 * SCENARIOS
+    assert len(compared.expressions) > 40 * SCENARIOS, str(compared)
+    # Numbers that were compared; that an answer is empty, or an error, comes on top.
+    assert compared.samples > 1000 * SCENARIOS, str(compared)
+    if SCENARIOS >= 48:
+        assert compared.samples >= 50_000, str(compared)
+
+
+@needs_promtool
+def test_hypothesis_finds_no_expression_that_prometheus_answers_otherwise(
+    tmp_path: Path,
+) -> None:
+    compared = Compared()
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=EXAMPLES == FEW,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(scenarios())
+    def agrees(scenario: Scenario) -> None:
+        answers = ask_promtool([scenario], tmp_path)[0]
+        wrong = differences(scenario, answers)
+        compared.add(scenario, answers)
+        assert not wrong, "\n".join(wrong[:5])
+
+    agrees()
+    print(compared)
+    assert len(compared.expressions) > 2 * EXAMPLES, str(compared)
+    assert compared.samples > 20 * EXAMPLES, str(compared)
 
 
 @needs_promtool
@@ -56,19 +94,20 @@ def test_the_comparison_notices_a_wrong_answer(text: str, seeded: str, tmp_path:
     assert differences(answered, ask_promtool([asked], tmp_path)[0])
 
 
-def test_stored_answers_of_prometheus_still_hold(tmp_path: Path) -> None:
-    if os.environ.get("RUNDRILL_UPDATE_GOLDEN"):
-        _store_answers(tmp_path)
+def test_stored_answers_of_prometheus_still_hold(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--update-golden"):
+        scenarios = [CORNERS, *(generate.scenario(900 + n, 90, 2) for n in range(6))]
+        store_answers(scenarios, ask_promtool(scenarios, tmp_path))
     wrong: list[str] = []
-    for stored in json.loads(GOLDEN.read_text()):
-        expressions = [(expr, at) for expr, at, _ in stored["answers"]]
-        scenario = Scenario(
-            stored["interval_ms"],
-            {name: text.split() for name, text in stored["series"].items()},
-            expressions,
-        )
-        wrong += differences(scenario, [answer for _, _, answer in stored["answers"]])
+    compared = Compared()
+    for scenario, answers in stored_answers():
+        wrong += differences(scenario, answers)
+        compared.add(scenario, answers)
     assert not wrong, "\n".join(wrong[:20])
+    assert len(compared.expressions) > 500, str(compared)
+    assert compared.samples > 2000, str(compared)
 
 
 def test_prometheus_3_leaves_out_the_left_boundary_of_a_range_and_of_the_look_back() -> None:
@@ -96,18 +135,3 @@ def test_prometheus_3_extrapolates_a_counter_that_began_in_the_range_by_half_a_d
 
     assert increase(Dialect.PROMETHEUS_2) == pytest.approx(7.0)
     assert increase(Dialect.PROMETHEUS_3) == pytest.approx(6.5)
-
-
-def _store_answers(folder: Path) -> None:
-    scenarios = [CORNERS, *(generate.scenario(900 + n, 90) for n in range(6))]
-    stored = []
-    for scenario, answers in zip(scenarios, ask_promtool(scenarios, folder), strict=True):
-        rows = [
-            (expr, at, answer)
-            for (expr, at), answer in zip(scenario.expressions, answers, strict=True)
-            if answer is not None
-        ]
-        series = {name: " ".join(values) for name, values in scenario.series.items()}
-        stored.append({"interval_ms": scenario.interval_ms, "series": series, "answers": rows})
-    lines = ",\n".join(json.dumps(one) for one in stored)
-    GOLDEN.write_text(f"[\n{lines}\n]\n")

@@ -70,6 +70,8 @@ def rule(body: str) -> str:
         ("groups:\n- rules: []", 2, "a group without `name`"),
         ("groups:\n- name: g\n- name: g", 3, "group 'g' is there twice"),
         ("groups:\n- name: g\n  limit: 3", 3, "unknown key 'limit'"),
+        ("groups:\n- name: g\n  query_offset: 3s", 3, "unknown key 'query_offset'"),
+        ("groups:\n- name: g\n  labels: {a: b}", 3, "unknown key 'labels'"),
         ("groups:\n- name: g\n  name: h", 3, "key 'name' is there twice"),
         ("groups:\n- name: g\n  interval: often", 3, "not a duration: 'often'"),
         (rule("expr: 1"), 4, "either `alert` or `record`"),
@@ -109,9 +111,22 @@ def test_a_mistake_is_told_with_its_line_and_how_to_mend_it(
 @pytest.mark.parametrize(
     ("expr", "problem"),
     [
-        ("histogram_avg(x)", "function histogram_avg() is not supported"),
-        ("mad_over_time(x[5m])", "function mad_over_time() is not supported"),
         ("limitk(2, x)", "limitk is not supported"),
+        ("limit_ratio(0.5, x)", "limit_ratio is not supported"),
+        ("rate(x[5m] smoothed)", "`smoothed` is not supported"),
+        ("increase(x[5m] anchored) > 3", "`anchored` is not supported"),
+        ("x </ 5", "`</` is not supported"),
+        ("{{schema:0 sum:1}}", "unexpected left brace"),
+        ("x @ 1700000000.5", "`@` with a fixed time"),
+        ("rate(x[5m:1m] @ 1700000000)", "`@` with a fixed time"),
+        ("x * on (a) group_left () fill_right(1) y", "fill() is not supported"),
+        ("holt_winters(x[5m], 0.1, 0.2)", "unknown function with name 'holt_winters'"),
+        ("nosuch(x)", "unknown function with name 'nosuch'"),
+        ("max_of(1, 2)", "not supported here: max_of(1, 2)"),
+        ("min_of(1, 2)", "not supported here: min_of(1, 2)"),
+        ("start()", "not supported here: start()"),
+        ("end()", "not supported here: end()"),
+        ("range()", "not supported here: range()"),
         ("x{a='1' or b='2'}", "`or` between label matchers"),
         ("x @ 1700000000", "`@` with a fixed time"),
         ("x + fill(0) y", "fill() is not supported"),
@@ -136,6 +151,47 @@ def test_what_the_evaluator_cannot_do_is_refused_with_the_expression(
     assert problem in told.value.problem
     assert told.value.line == 6
     assert told.value.problem.endswith(f"in: {expr}")
+
+
+# Of native histograms, or experimental; whatever the parser learns to read later is refused, too.
+REFUSED = (
+    "histogram_avg(x)", "histogram_count(x)", "histogram_sum(x)", "histogram_stddev(x)",
+    "histogram_stdvar(x)", "histogram_fraction(0, 1, x)", 'histogram_quantiles(x, "q", 0.5)',
+    "info(x)", 'sort_by_label(x, "a")', 'sort_by_label_desc(x, "a")', "first_over_time(x[5m])",
+    "double_exponential_smoothing(x[5m], 0.1, 0.2)", "mad_over_time(x[5m])",
+    "ts_of_max_over_time(x[5m])", "ts_of_min_over_time(x[5m])", "ts_of_first_over_time(x[5m])",
+    "ts_of_last_over_time(x[5m])",
+)  # fmt: skip
+NEEDED = (
+    "rate(x[5m])", "irate(x[5m])", "increase(x[5m])", "delta(x[5m])", "idelta(x[5m])",
+    "deriv(x[5m])", "predict_linear(x[5m], 60)", "resets(x[5m])", "changes(x[5m])",
+    *(f"{name}_over_time(x[5m])" for name in (
+        "sum", "avg", "min", "max", "count", "last", "present", "stddev", "stdvar", "absent",
+    )),
+    "quantile_over_time(0.5, x[5m])", "absent(x)", "histogram_quantile(0.9, x)",
+    "clamp(x, 0, 1)", "clamp_min(x, 0)", "clamp_max(x, 1)", "abs(x)", "ceil(x)", "floor(x)",
+    "round(x)", "round(x, 5)", "exp(x)", "ln(x)", "log2(x)", "log10(x)", "sqrt(x)", "sgn(x)",
+    "vector(time())", "timestamp(x)", "minute()", "hour(x)", "day_of_week()", "day_of_month()",
+    "day_of_year()", "days_in_month()", "month()", "year()", "vector(scalar(x))",
+    'label_replace(x, "a", "$1", "b", "(.*)")', 'label_join(x, "a", "-", "b", "c")', "sort(x)",
+    "sort_desc(x)", "topk(3, x)", "bottomk by (a) (3, x)", "quantile(0.5, x)",
+    'count_values("v", x)', "sum(x)", "avg(x)", "min(x)", "max(x)", "count(x)", "group(x)",
+    "stddev(x)", "stdvar(x)", "x offset 5m", "x @ start()", "x @ end()", "rate(x[5m:1m])",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("expr", REFUSED)
+def test_a_function_of_native_histograms_or_an_experimental_one_is_refused(expr: str) -> None:
+    with pytest.raises(RulesError) as told:
+        parse_rules(rule(f"record: a\nexpr: |\n  {expr}"), "alerts.yml")
+    name = expr.partition("(")[0]
+    assert told.value.problem == f"function {name}() is not supported, in: {expr}"
+    assert told.value.line == 6
+
+
+@pytest.mark.parametrize("expr", NEEDED)
+def test_what_alerting_rules_use_is_accepted(expr: str) -> None:
+    assert parse_rules(rule(f"alert: A\nexpr: {expr!r}"), "alerts.yml").alerts
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def grouping(modifier: ast.AggModifier | None) -> Projection:
 
 def _groups(vector: Vector, group: Projection) -> dict[Labels, Vector]:
     found: dict[Labels, Vector] = {}
+    group.begin()
     for element in vector:
         found.setdefault(group(element[0]), []).append(element)
     return found
@@ -102,6 +103,7 @@ def count_values(label: str, group: Projection, inner: VectorNode) -> VectorNode
 
     def evaluate(moment: Moment) -> Vector:
         counts: dict[Labels, float] = {}
+        group.begin()
         for labels, value in inner(moment):
             key = group(labels)
             if group.keep or label not in group.names:

@@ -144,6 +144,7 @@ def between_vectors(
             return []
         if matching.many_is_right:
             many, one = one, many
+        signature.begin()
         ones = _by_signature(one, matching)
         results: Vector = []
         taken: set[tuple[Labels, Labels]] = set()
@@ -201,15 +202,18 @@ def set_operation(
     signature = matching.signature
 
     def both(moment: Moment) -> Vector:
+        signature.begin()
         keys = {signature(labels) for labels, _ in right(moment)}
         return [element for element in left(moment) if signature(element[0]) in keys]
 
     def without(moment: Moment) -> Vector:
+        signature.begin()
         keys = {signature(labels) for labels, _ in right(moment)}
         return [element for element in left(moment) if signature(element[0]) not in keys]
 
     def either(moment: Moment) -> Vector:
         first = left(moment)
+        signature.begin()
         keys = {signature(labels) for labels, _ in first}
         rest = [element for element in right(moment) if signature(element[0]) not in keys]
         return distinct(first + rest)

@@ -125,9 +125,8 @@ class _Builder:
         node = unwrapped(node)
         if isinstance(node, ast.SubqueryExpr):
             return selection.subquery(node, self.vector(node.expr))
-        if isinstance(node, ast.MatrixSelector):
-            return selection.matrix(node, self.dialect)
-        raise _unsupported(node)
+        # The parser lets nothing else be asked for a range.
+        return selection.matrix(cast("ast.MatrixSelector", node), self.dialect)
 
     # ------------------------------------------------------------ by construct
 

@@ -105,8 +105,8 @@ def clamp(inner: VectorNode, low: ScalarNode | None, high: ScalarNode | None) ->
                 return numbers.NAN
             return max(least, min(most, value))
 
-        bound = each(bounded, inner)(moment)
-        return [] if most < least else bound
+        elements = inner(moment)
+        return [] if most < least else each(bounded, lambda _: elements)(moment)
 
     return evaluate
 

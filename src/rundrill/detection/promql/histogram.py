@@ -15,6 +15,7 @@ def histogram_quantile(q: ScalarNode, inner: VectorNode) -> VectorNode:
     def evaluate(moment: Moment) -> Vector:
         rank = q(moment)
         histograms: dict[Labels, _Buckets] = {}
+        group.begin()
         for labels, value in inner(moment):
             bound = numbers.parse(labels.value("le"))
             if bound is not None:

@@ -1,7 +1,7 @@
 """Functions of a range: rates, changes, regressions, `*_over_time`."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from rundrill.detection.promql import numbers
@@ -9,6 +9,9 @@ from rundrill.detection.promql.values import Dialect, Moment, Window
 
 RangeFunction: TypeAlias = Callable[[Window, Moment], float | None]
 """One series' samples to one value; None when there are too few."""
+
+_NEAR: Final = 1.1
+"""Within so many sample distances of a boundary, a rate is extrapolated up to it."""
 
 
 def _extrapolated(
@@ -24,11 +27,8 @@ def _extrapolated(
         return None
     change = values[-1] - values[0]
     if counter:
-        last = values[0]
-        for value in values:
-            if value < last:
-                change += last
-            last = value
+        for before in _lost(values):  # one by one: the order decides about the last digit
+            change += before
     sampled = (times[-1] - times[0]) / 1000
     distance = sampled / (len(times) - 1)
     to_start = (times[0] - window.start_ms) / 1000
@@ -36,7 +36,7 @@ def _extrapolated(
     to_zero = math.inf
     if counter and change > 0 and values[0] >= 0:
         to_zero = sampled * (values[0] / change)
-    near = distance * 1.1
+    near = distance * _NEAR
     if moment.dialect is Dialect.PROMETHEUS_2:
         to_start = min(to_start, to_zero)
         to_start = to_start if to_start < near else distance / 2
@@ -47,6 +47,11 @@ def _extrapolated(
     if per_second:
         factor /= (window.end_ms - window.start_ms) / 1000
     return change * factor
+
+
+def _lost(values: Sequence[float]) -> list[float]:
+    """What a counter had before each of its resets."""
+    return [values[i - 1] for i in range(1, len(values)) if values[i] < values[i - 1]]
 
 
 def rate(window: Window, moment: Moment) -> float | None:

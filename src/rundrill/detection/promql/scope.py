@@ -1,5 +1,6 @@
 """What can be said of an expression without evaluating it."""
 
+import re
 from datetime import timedelta
 from typing import Final
 
@@ -9,6 +10,8 @@ from rundrill.detection.labels import METRIC_NAME
 from rundrill.detection.promql.values import UnsupportedError
 
 _ABSENCE: Final = ("absent", "absent_over_time")
+# Words that the parser does not know, and what its message does not say of them.
+_EXPERIMENTAL: Final = re.compile(r"[\])]\s*(?P<word>smoothed|anchored)\b|\s(?P<trim></|>/)")
 
 
 def parse(text: str) -> ast.Expr:
@@ -16,6 +19,9 @@ def parse(text: str) -> ast.Expr:
     try:
         tree: ast.Expr = ast.parse(text)
     except ValueError as error:
+        found = _EXPERIMENTAL.search(text)
+        if found is not None:
+            raise UnsupportedError(f"`{found[found.lastgroup or 0]}` is not supported") from None
         raise UnsupportedError(str(error)) from None
     return tree
 

@@ -132,13 +132,18 @@ def subquery(node: ast.SubqueryExpr, inner: VectorNode) -> RangeNode:
         first = start + _open(moment)
         times: dict[Labels, array[int]] = {}
         values: dict[Labels, array[float]] = {}
-        for at_ms in range(-(-first // step) * step, end + 1, step):
+        for at_ms in _steps(first, end, step):
             for labels, value in inner(moment.moved(at_ms)):
                 times.setdefault(labels, array("q")).append(at_ms)
                 values.setdefault(labels, array("d")).append(value)
         return [Window(key, times[key], values[key], start, end) for key in times]
 
     return select
+
+
+def _steps(first_ms: int, last_ms: int, step_ms: int) -> range:
+    """The multiples of the step in [first_ms, last_ms]: the same from whichever moment asked."""
+    return range(-(-first_ms // step_ms) * step_ms, last_ms + 1, step_ms)
 
 
 def _open(moment: Moment) -> int:

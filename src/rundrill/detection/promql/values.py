@@ -80,21 +80,35 @@ def distinct(vector: Vector) -> Vector:
 class Projection:
     """Labels reduced to some names, or to all but some (and never the metric's name then).
 
-    Answers are kept: the same series come back at every evaluation.
+    Answers are kept, since the same series come back at every evaluation: whoever evaluates says
+    `begin` first, and what was not asked for in the last evaluations is forgotten.
     """
 
-    _KEPT = 16_384
+    _TURNS = 16
 
     def __init__(self, names: Iterable[str], *, keep: bool) -> None:
         self.names = tuple(sorted(set(names)))
         self.keep = keep
         self._answers: dict[Labels, Labels] = {}
+        self._older: dict[Labels, Labels] = {}
+        self._turn = 0
+
+    def begin(self) -> "Projection":
+        """Another evaluation begins."""
+        self._turn += 1
+        if self._turn >= self._TURNS:
+            # Whoever is still there moves over from the older answers.
+            self._older, self._answers, self._turn = self._answers, {}, 0
+        return self
 
     def __call__(self, labels: Labels) -> Labels:
         answer = self._answers.get(labels)
         if answer is None:
-            if len(self._answers) >= self._KEPT:
-                self._answers.clear()
-            answer = labels.only(self.names) if self.keep else labels.nameless().without(self.names)
+            answer = self._older.pop(labels, None)
+            if answer is None:
+                answer = self._new(labels)
             self._answers[labels] = answer
         return answer
+
+    def _new(self, labels: Labels) -> Labels:
+        return labels.only(self.names) if self.keep else labels.nameless().without(self.names)
