@@ -25,6 +25,11 @@ SHORT: Final[dict[PartName, str]] = {
     "notify": "told",
 }
 _STEPS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_UNFIRED: Final = {
+    "early": "it began before the fault",
+    "pending": "it never fired",
+    "silent": "its condition never held",
+}
 _BAR: Final = 20.0
 _SIZE: Final = 10.5
 
@@ -153,7 +158,7 @@ def _legend(svg: Drawing, shown: Sequence[Detection], left: float, right: float)
 
 def _alert(svg: Drawing, one: Detection, x: Scale, y: float, edges: tuple[float, float]) -> float:
     left, right = edges
-    told = one.sentence if one.total_s is None else units.seconds(one.total_s)
+    told = _UNFIRED.get(one.state, "") if one.total_s is None else units.seconds(one.total_s)
     name = one.alert if one.role == "expected" else f"{one.alert} ({one.role})"
     svg.text(left, y + 11, name, class_="heading halo")
     if text_width(name, 11.5, bold=True) + text_width(told) + 20 > right - left:

@@ -81,7 +81,7 @@ def _missed_or_late(record: Record, detection: Detection) -> Iterator[Finding]:
                 f" {detection.sentence}",
                 line=detection.line,
             )
-    elif detection.state != "early":
+    else:
         failed = [e for e in record.all(ScrapeFailed) if e.at >= injected]
         jobs = ", ".join(dict.fromkeys(e.job for e in failed))
         seen = f"; scrapes of {jobs} failed meanwhile" if jobs else ""

@@ -51,7 +51,8 @@ def _detection(record: Record, alert: str) -> Detection:
     before = next((s for s in history if s.start < injected and s.holds(injected)), None)
     held = [s for s in history if s.state == "pending" and s.end > injected]
     state: Literal["fired", "early", "pending", "silent"]
-    if before is not None and (fired is None or since is None or since < injected):
+    began = before is not None and before.state == "firing"
+    if began or (since is not None and since < injected):
         state, since = "early", None
     elif fired is not None:
         state = "fired"

@@ -15,7 +15,7 @@ import pytest
 
 from rundrill import events as e
 from rundrill import report
-from rundrill.measured import Detection, Floor, Hang, Measure
+from rundrill.measured import Detection, DetectionPart, Floor, Hang, Measure
 from rundrill.report import Console, detection, html, json_report, junit, units
 from rundrill.verdict import judge
 
@@ -208,6 +208,23 @@ def of(**fields: Any) -> Detection:
 def test_the_line_for_a_console() -> None:
     assert detection.one_line(of(), STATED) == "A: its condition never held"
     assert detection.draw((of(role="other"),), STATED, width=368, ident="d") == ""
+    part = DetectionPart(name="condition", start=10.0, end=12.5)
+    assert detection.one_line(of(parts=(part,), total_s=2.5), STATED) == (
+        "A: 2.5 s (\u00d715: 37.5 s) = condition 2.5 s"
+    )
+
+
+@pytest.mark.parametrize("state", ["early", "pending", "silent"])
+def test_an_alert_without_a_bar_fits_a_phone_all_the_same(state: str) -> None:
+    alert = of(alert="PaymentResponseTimeHighInEurope", state=state)
+    drawn = str(detection.draw((alert,), STATED, width=html.NARROW, ident="d"))
+    told = {
+        "early": "it began before the fault",
+        "pending": "it never fired",
+        "silent": "its condition never held",
+    }[state]
+    assert f">{told}<" in drawn
+    assert drawn.count('x="8" y="28"') == (state != "pending")  # below, where there is no room
 
 
 def test_a_rule_that_waits_for_nothing() -> None:
@@ -266,7 +283,8 @@ def test_the_console_has_one_line_for_it(runs: ModuleType) -> None:
     (told,) = [line for line in stream.getvalue().splitlines() if "detection:" in line]
     assert told == (
         "  detection: PaymentPodRestarts: 27 s (\u00d715: 6 min 45 s) = landed 4.7 s"
-        " + first harm 5.4 s + condition 9 s + for 7.7 s + told 200 ms; at least 7.2 s by the rule's design"
+        " + first harm 5.4 s + condition 9 s + for 7.7 s + told 200 ms; at least 7.2 s"
+        " by the rule's design"
     )
 
 

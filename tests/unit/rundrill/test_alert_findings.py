@@ -67,6 +67,24 @@ def test_an_alert_that_did_not_fire_is_missed_with_what_it_did_instead() -> None
     assert short["pending-" + NAME].severity == "note"
 
 
+def test_only_the_expected_alert_is_missed_and_one_that_began_before_is_another_matter() -> None:
+    other = alert(50.0, "firing", "PaymentMemoryHigh")
+    silent = waited_out([e for e in HELD if not isinstance(e, AlertChanged)])
+    assert "missed-PaymentMemoryHigh" not in found([*silent, other])
+    late = [replace(e, at=70.0) if isinstance(e, AlertChanged) else e for e in HELD]
+    two = planned(
+        [e for e in late if e != alert(70.0, "inactive")],
+        expected_alerts=(NAME, "PaymentMemoryHigh"),
+    )
+    early = [alert(20.0, "firing", "PaymentMemoryHigh"), *two]
+    assert not [name for name in found(early) if name.startswith(("missed", "late"))]
+
+
+def test_of_two_expected_alerts_only_the_one_that_did_not_fire_is_missed() -> None:
+    two = planned(waited_out(HELD), expected_alerts=(NAME, "PaymentMemoryHigh"))
+    assert [name for name in found(two) if name != "unalerted-harm"] == ["missed-PaymentMemoryHigh"]
+
+
 def test_an_alert_that_nobody_waited_for_is_not_missed() -> None:
     events = [e for e in HELD if not isinstance(e, AlertChanged)]
     assert "missed-" + NAME not in found(events)

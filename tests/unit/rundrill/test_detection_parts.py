@@ -142,6 +142,13 @@ def test_an_alert_that_began_before_the_fault_is_not_taken_apart(began: str) -> 
     assert found.sentence == f"it was {began} 0.8 s before the fault, so it says nothing about it"
 
 
+def test_an_alert_that_was_pending_before_the_fault_and_never_fired_is_missed() -> None:
+    events = [*without(AlertChanged), alert(25.2, "pending")]
+    assert detected(events).state == "pending"
+    gone = [*HELD, alert(25.2, "firing"), alert(27.0, "inactive")]
+    assert detected(gone).state == "early"  # whoever looks sees an alert that was there already
+
+
 def test_an_alert_that_resolved_before_the_fault_and_then_fired_did_detect_it() -> None:
     events = [*HELD, alert(10.0, "firing"), alert(12.0, "inactive")]
     assert detected(events).state == "fired"
