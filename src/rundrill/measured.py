@@ -96,6 +96,7 @@ class ImpactCondition:
     limit: float
     unit: str
     first_met: float | None
+    """None also where `worst` is: then nobody measured it."""
     worst: float | None
     announced: str
     """Whether the expected alerts fired before it was met; empty when it never was."""

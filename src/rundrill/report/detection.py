@@ -95,9 +95,9 @@ def measure_told(measure: Measure | None, scale: units.Scale) -> str:
 def hang_told(hang: Hang, injected: float | None) -> str:
     """One sentence."""
     who = {"load": "As the load saw it", "service": "By the service's own account"}[hang.seen_by]
-    told = f"{who}, {units.seconds(hang.longest_s)} at {_when(hang.at, injected)}"
     if hang.slow_from is None:
-        return told
+        return f"{who}, no request in flight was older than {units.seconds(hang.longest_s)}"
+    told = f"{who}, {units.seconds(hang.longest_s)} at {_when(hang.at, injected)}"
     slow = f"the first one beyond what the runbook calls slow at {_when(hang.slow_from, None)}"
     return f"{told}; {slow}"
 

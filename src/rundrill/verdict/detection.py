@@ -15,6 +15,9 @@ from rundrill.model import RuleDesign
 from rundrill.verdict.history import Spell, alerts, led_to, spells
 from rundrill.verdict.record import Record
 
+LOAD_SECOND_S = 1.0
+"""The load is counted by the second: what failed in it failed at some moment of it."""
+
 
 def detections(record: Record) -> tuple[Detection, ...]:
     """Of each expected alert and of each other one that fired after the injection."""
@@ -100,8 +103,9 @@ def _parts(
     first: list[tuple[float, PartName]] = []
     if times.landed is not None:
         first.append((times.landed, "land"))
-    if times.first_harm is not None:
-        first.append((times.first_harm, "harm"))
+    harmed = _harmed(record, since)
+    if harmed is not None:
+        first.append((harmed, "harm"))
     ends = sorted((at, name) for at, name in first if times.injected <= at <= since)
     ends.append((since, "condition"))
     if firing > since:
@@ -112,6 +116,13 @@ def _parts(
     for end, name in ends:
         yield DetectionPart(name=name, start=start, end=end)
         start = end
+
+
+def _harmed(record: Record, since: float) -> float | None:
+    """The end of the second in which the first request failed; not later than `since` where both
+    were within it, and nobody can tell which came first."""
+    harm = record.times.first_harm
+    return since if harm is not None and since < harm < since + LOAD_SECOND_S else harm
 
 
 def _sentence(
@@ -174,13 +185,17 @@ def _notes(
         return
     for what, at in (
         ("the fault had proven that it landed", times.landed),
-        ("the first request of a customer failed", times.first_harm),
+        ("the first request of a customer failed", _harmed(record, since)),
     ):
         if at is not None and at > since:
             yield f"its condition held {at - since:.1f} s before {what}"
-    for spell in history:
-        if spell.state == "pending" and times.injected <= spell.start < since:
-            lasted = spell.end - spell.start
-            yield f"its condition held before, for {lasted:.1f} s, and then no more"
+    tries = [
+        spell.end - spell.start
+        for spell in history
+        if spell.state == "pending" and times.injected <= spell.start < since
+    ]
+    if tries:
+        often = "once" if len(tries) == 1 else f"{len(tries)} times"
+        yield f"its condition held {often} before, for {max(tries):.1f} s at the most"
     if firing is not None and told is None and own is not None and own.group_wait_s is not None:
         yield "it fired, and no receiver was told"

@@ -108,6 +108,13 @@ def test_what_came_after_the_alert_was_pending_is_a_note_and_no_negative_part() 
     assert "no request of a customer failed" in detected(HELD).notes
 
 
+def test_within_a_second_of_the_load_nobody_can_tell_which_came_first() -> None:
+    # What was counted at 36.4 failed somewhere between 35.4 and 36.4, the condition held at 36.0.
+    events = harmed(36.4)
+    assert parts(events) == [("land", 3.0), ("harm", 7.0), ("condition", 0.0), ("for", 2.0)]
+    assert detected(events).notes == ()
+
+
 def test_an_alert_before_the_fault_had_proven_that_it_landed_has_no_part_for_it() -> None:
     early = {36.0: 27.0, 38.0: 28.0}
     events = [
@@ -131,7 +138,9 @@ def test_a_condition_that_held_before_and_no_more_is_told() -> None:
     events = [*HELD, alert(31.0, "pending"), alert(32.5, "inactive")]
     found = detected(events)
     assert found.pending == 36.0
-    assert "its condition held before, for 1.5 s, and then no more" in found.notes
+    assert "its condition held once before, for 1.5 s at the most" in found.notes
+    again = [*events, alert(33.0, "pending"), alert(35.0, "inactive")]
+    assert "its condition held 2 times before, for 2.0 s at the most" in detected(again).notes
 
 
 @pytest.mark.parametrize("began", ["pending", "firing"])
