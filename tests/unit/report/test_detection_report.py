@@ -89,6 +89,20 @@ def test_each_bound_says_its_percentile_and_its_window(runs: ModuleType) -> None
     assert "runbook line 46 as it is at each evaluation" in told
 
 
+def test_what_came_within_one_second_of_the_load_says_so(runs: ModuleType) -> None:
+    events = [
+        x
+        for x in runs.held().events
+        if not (isinstance(x, e.LoadSampled) and x.failed and x.at < 63.0)
+    ]
+    events.append(
+        replace(next(x for x in events if isinstance(x, e.LoadSampled)), at=62.5, failed=1)
+    )
+    events.sort(key=lambda event: event.at)
+    told = words(section(html.render(events, judge(events)), "detection"))
+    assert "the rule's condition held in the same second 19.1 s" in told
+
+
 def test_an_alert_that_did_not_fire_has_a_row_and_no_bar(runs: ModuleType) -> None:
     events = [x for x in runs.held().events if not isinstance(x, e.AlertChanged | e.AlertNotified)]
     own = section(html.render(events, judge(events)), "detection")
@@ -247,6 +261,13 @@ def test_a_rule_that_waits_for_nothing() -> None:
 )
 def test_what_a_number_of_the_steady_state_is(measure: Measure | None, told: str) -> None:
     assert detection.measure_told(measure, STATED) == told
+
+
+def test_where_nothing_hung_the_oldest_is_told_without_a_moment() -> None:
+    hang = Hang(seen_by="service", longest_s=0.02, at=30.0, slow_from=None)
+    assert detection.hang_told(hang, 10.0) == (
+        "By the service's own account, no request in flight was older than 20 ms"
+    )
 
 
 def test_a_hang_without_a_fault_counts_from_the_beginning() -> None:
