@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rundrill.errors import RundrillError
+from rundrill.measured import Measure
 from rundrill.model import Plan, PlannedStep, RuleDesign
 
 Phase = Literal[
@@ -34,6 +35,8 @@ class DrillStarted:
     """Alert name to its expression and `for`, as they were evaluated."""
     designs: Mapping[str, RuleDesign] = field(default_factory=dict)
     """Alert name to what its rule spends by design; empty in older runs."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """Subject of a steady-state bound to what its number is; empty in older runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,8 @@ class SteadyStateSampled:
     harm: str | None = None
     stale: bool = False
     """The detection was behind: then nothing of the service or its alerts was looked at."""
+    service_oldest_s: float | None = None
+    """By the service's own account: for how long its oldest request in flight has waited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

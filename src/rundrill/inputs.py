@@ -89,6 +89,13 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
             raise BindingError(
                 f"`metrics`: {bound.subject}: {error.problem}", path=inputs.bindings.path
             ) from error
+    if inputs.service.oldest_in_flight is not None:
+        try:
+            detector.query(inputs.service.oldest_in_flight)
+        except RulesError as error:
+            raise ExperimentError(
+                f"`oldest-in-flight`: {error.problem}", path=inputs.service.path, fix=error.fix
+            ) from error
     return plan
 
 

@@ -3,7 +3,7 @@
 A drill attaches itself to hear what is detected; between two drills nobody listens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,6 +89,11 @@ class Instruments:
     def load(self, *, started: float, ends: bool) -> DrillLoad:
         """The load as a drill sees it that began at `started`; `ends` when it is the last."""
         return DrillLoad(self._load, zero=self.zero, started=started, ends=ends, clock=self._clock)
+
+    def group_wait_s(self, _labels: Mapping[str, str]) -> float | None:
+        """How long an alert with these labels waits for others before a receiver is told of it,
+        in real seconds; None: nobody is told."""
+        return None
 
     @property
     def load_alive(self) -> bool:

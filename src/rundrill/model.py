@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from rundrill.claims import Command
+from rundrill.measured import Detection, Hang, ImpactCondition
 
 # ---------------------------------------------------------------- the bindings
 
@@ -349,6 +350,9 @@ class Verdict:
     acceptance_reason: str = ""
     """One sentence; empty when nothing is accepted."""
     harm: tuple[StepHarm, ...] = ()
+    detections: tuple[Detection, ...] = ()
+    impact: tuple[ImpactCondition, ...] = ()
+    hangs: tuple[Hang, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -79,8 +79,10 @@ class Observer:
         emit: Callable[[Event], None],
         clock: Clock,
         started: float,
+        oldest_in_flight: str | None = None,
     ) -> None:
         self._bounds = bounds
+        self._oldest_in_flight = oldest_in_flight
         self._detection = detection
         self._load = load
         self._emit = emit
@@ -164,7 +166,13 @@ class Observer:
         )
         self._emit(
             SteadyStateSampled(
-                at=at, values=values, holds=not broken, broken=broken, harm=harm, stale=stale
+                at=at,
+                values=values,
+                holds=not broken,
+                broken=broken,
+                harm=harm,
+                stale=stale,
+                service_oldest_s=None if stale else self._service_oldest_s(),
             )
         )
         self._looks.append(look)
@@ -193,7 +201,17 @@ class Observer:
             self._answered_until = sample.at - open_s
 
     def _value(self, bound: SteadyStateBound) -> float | None:
-        values = [value for _, value in self._detection.query(bound.expr)]
-        if not values or any(math.isnan(value) or math.isinf(value) for value in values):
+        values = self._values(bound.expr)
+        if not values:
             return None
         return min(values) if bound.comparator.startswith(">") else max(values)
+
+    def _service_oldest_s(self) -> float | None:
+        if self._oldest_in_flight is None:
+            return None
+        return max(self._values(self._oldest_in_flight), default=None)
+
+    def _values(self, expr: str) -> Sequence[float]:
+        """Empty is *no data*; so is a value among them that is no number."""
+        values = [value for _, value in self._detection.query(expr)]
+        return [] if any(math.isnan(v) or math.isinf(v) for v in values) else values

@@ -104,6 +104,7 @@ class Session:
             emit=self.log.emit,
             clock=site.clock,
             started=self._started,
+            oldest_in_flight=inputs.service.oldest_in_flight,
         )
         self.drill = self._make_drill()
 
@@ -268,6 +269,11 @@ class Session:
                 "kubectl": _kubectl_version(self._site.kubectl),
             },
             rules=self._detector.evaluated_rules(),
+            designs=self._detector.rule_designs(self._instruments.group_wait_s),
+            measures={
+                bound.subject: self._detector.measure(bound.expr)
+                for bound in self.plan.steady_state
+            },
         )
 
     def _check_money(self) -> None:

@@ -8,6 +8,13 @@ from typing import Final
 
 from rundrill.base.clock import Clock
 from rundrill.detection.alerts import AlertState, AlertStatus
+from rundrill.detection.design import (
+    GroupWait,
+    design_of,
+    measure_of,
+    nobody_is_told,
+    recorded_ranges,
+)
 from rundrill.detection.labels import Labels
 from rundrill.detection.promql import (
     EvaluationError,
@@ -23,6 +30,8 @@ from rundrill.detection.rules import AlertRule, RecordingRule, RuleSet, compile_
 from rundrill.detection.scrape import Ingester, ScrapeFailure, Scraper, ScrapeTarget
 from rundrill.detection.store import SampleStore
 from rundrill.errors import RulesError
+from rundrill.measured import Measure
+from rundrill.model import RuleDesign
 
 LOOKBACK_S: Final = 300.0
 """How old an instant sample may be, as in Prometheus; divided by the compression."""
@@ -190,6 +199,28 @@ class Detector:
             run.rule.name: f"{run.expression.text} for {run.for_s:g}s" for run in self._alert_runs()
         }
 
+    def rule_designs(self, group_wait_s: GroupWait = nobody_is_told) -> Mapping[str, RuleDesign]:
+        """Alert name to what its rule spends by design, in real seconds after compression."""
+        recorded = self._recorded()
+        return {
+            run.rule.name: design_of(
+                run,
+                recorded=recorded,
+                scrape_s=self._interval_s,
+                evaluation_s=max(group.interval_s, self._interval_s),
+                group_wait_s=group_wait_s,
+            )
+            for group in self._groups
+            for run in group.runs
+            if isinstance(run, AlertRun)
+        }
+
+    def measure(self, expr: str) -> Measure:
+        """What a query's number is: its percentile and its window. Raises as `query` does."""
+        with self._lock:
+            expression = self._queries.get(expr) or self._compiled_query(expr)
+        return measure_of(expression, self._recorded())
+
     @property
     def last_evaluation(self) -> float | None:
         """When the rules were last evaluated, by the clock; None before the first round."""
@@ -237,6 +268,9 @@ class Detector:
         self._keep_for(expression)
         self._queries[expr] = expression
         return expression
+
+    def _recorded(self) -> Mapping[str, timedelta]:
+        return recorded_ranges(run for group in self._groups for run in group.runs)
 
     def _alert_runs(self) -> list[AlertRun]:
         return [run for group in self._groups for run in group.runs if isinstance(run, AlertRun)]

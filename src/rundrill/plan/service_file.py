@@ -35,6 +35,8 @@ class ChargeBook:
 class ServiceFile:
     """`audit` is the command whose output lists every stored payment as `key|id|status`, or as
     `key|id|status|amount|currency`; `charges` are the books to compare it with.
+    `oldest_in_flight` is PromQL for how long the service's oldest open request waits, in seconds:
+    a hang is seen by it while it lasts.
     """
 
     path: Path
@@ -48,12 +50,14 @@ class ServiceFile:
     scrape: tuple[PodScrape, ...]
     audit: str
     charges: tuple[ChargeBook, ...] = ()
+    oldest_in_flight: str | None = None
 
 
 def read_service(path: Path) -> ServiceFile:
     """Reads service.yaml; paths in it are relative to it. Raises `ExperimentError`."""
     root = document.read(path, ExperimentError)
     local, load, charges = root.get("local"), root.get("load"), root.find("charges")
+    oldest = root.find("oldest-in-flight")
     service = ServiceFile(
         path=path,
         name=root.get("name").text,
@@ -66,6 +70,7 @@ def read_service(path: Path) -> ServiceFile:
         scrape=tuple(_pod_scrape(item) for item in root.get("scrape").elements()),
         audit=root.get("audit").text,
         charges=() if charges is None else tuple(_book(item) for item in charges.elements()),
+        oldest_in_flight=None if oldest is None else oldest.text,
     )
     for node in (root, local, load):
         node.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rundrill.events import LoadSampled
+from rundrill.events import LoadSampled, SteadyStateSampled
 from rundrill.model import SteadyStateBound
 from rundrill.report import units
 from rundrill.report.run import Run
@@ -106,10 +106,14 @@ def _charts(run: Run, most_points: int) -> Iterable[_Chart]:
         write=units.milliseconds,
         log=True,
     )
+    by_service = _by_service(run, most_points)
     yield _Chart(
         title="Oldest request in flight",
         height=72,
-        series=[_Series("age", "age", _each(buckets, _oldest), filled=True)],
+        series=[
+            _Series("seen by the load", "age", _each(buckets, _oldest), filled=True),
+            *([_Series("by the service", "p95", by_service)] if by_service else []),
+        ],
         limits=[],
         write=units.seconds,
     )
@@ -219,6 +223,24 @@ def _worst(bucket: Sequence[LoadSampled], name: str) -> float | None:
 
 def _oldest(bucket: Sequence[LoadSampled]) -> float:
     return max(sample.oldest_in_flight_s for sample in bucket)
+
+
+def _by_service(run: Run, most: int) -> list[Value]:
+    """Its own account, from one look to the next; empty where it gives none."""
+    looks = run.every(SteadyStateSampled)
+    if all(look.service_oldest_s is None for look in looks):
+        return []
+    size = max(1, math.ceil(len(looks) / most))
+    parts = [looks[i : i + size] for i in range(0, len(looks), size)]
+    ends = [part[0].at for part in parts[1:]] + [looks[-1].at]
+    return [
+        Value(
+            part[0].at,
+            end,
+            max((s.service_oldest_s for s in part if s.service_oldest_s is not None), default=None),
+        )
+        for part, end in zip(parts, ends, strict=True)
+    ]
 
 
 def _error_ratio(bucket: Sequence[LoadSampled]) -> float | None:

@@ -16,6 +16,7 @@ from rundrill import events as e
 from rundrill.model import GameDayOutcome, Promise, PromiseState, Verdict
 from rundrill.report import units
 from rundrill.report.arms import Comparison
+from rundrill.report.detection import one_line as detection_line
 from rundrill.report.figures import NOT_COMPRESSED, by_weight
 from rundrill.report.game_day import DAY_TONES, GameDayEntry
 from rundrill.report.sentences import load_line, sentence
@@ -127,6 +128,9 @@ class Console:
             width = max((len(p.statement) for p in verdict.promises), default=0)
             for promise in verdict.promises:
                 self._promise(promise, min(width, 70), scale)
+            for detection in verdict.detections:
+                if detection.role == "expected":
+                    self._line(f"  detection: {one_line(detection_line(detection, scale))}")
             for finding in by_weight(verdict.findings):
                 place = "" if finding.line is None else f" (runbook line {finding.line})"
                 self._line(f"  {finding.severity}: {one_line(finding.text)}{place}")

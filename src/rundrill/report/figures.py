@@ -199,6 +199,7 @@ _MOMENTS = (
     ("first_harm", "first harm to a customer"),
     ("pending", "alert pending"),
     ("firing", "alert firing"),
+    ("notified", "a receiver was told"),
     ("responded", "responder began"),
     ("recovered", "recovered"),
     ("undone", "undone"),
@@ -206,22 +207,26 @@ _MOMENTS = (
 
 
 def moments(times: Times) -> tuple[Moment, ...]:
-    """In the order in which they came; those that were not reached stay in their place."""
+    """In the order in which they came; those that were not reached stay in their place.
+
+    That a receiver was told is left out where none was: there may be none.
+    """
+    known = [one for one in _MOMENTS if one[0] != "notified" or times.notified is not None]
     reached = sorted(
         (getattr(times, name), index)
-        for index, (name, _) in enumerate(_MOMENTS)
+        for index, (name, _) in enumerate(known)
         if getattr(times, name) is not None
     )
     order = iter([index for _, index in reached])
     rows: list[Moment] = []
     previous: float | None = None
-    for name, label in _MOMENTS:
+    for name, label in known:
         if getattr(times, name) is None:
             rows.append(
                 Moment(name=name, label=label, at=None, since_previous=None, since_injection=None)
             )
             continue
-        own_name, own_label = _MOMENTS[next(order)]
+        own_name, own_label = known[next(order)]
         at: float = getattr(times, own_name)
         rows.append(
             Moment(

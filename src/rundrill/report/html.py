@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from rundrill import events as e
 from rundrill.model import Verdict
-from rundrill.report import arms, figures, timeline, units
+from rundrill.report import arms, detection, figures, timeline, units
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence
 from rundrill.report.svg import linear
@@ -91,6 +91,16 @@ def render(
         findings=figures.by_weight(verdict.findings),
         wide=timeline.draw(run, verdict, width=WIDE, ident="wide"),
         narrow=timeline.draw(run, verdict, width=NARROW, ident="narrow"),
+        detections=[(one, detection.rows(one)) for one in verdict.detections],
+        detection_wide=detection.draw(
+            verdict.detections, scale, width=WIDE, ident="detection-wide"
+        ),
+        detection_narrow=detection.draw(
+            verdict.detections, scale, width=NARROW, ident="detection-narrow"
+        ),
+        floor_told=lambda floor: detection.floor_told(floor, scale),
+        measured=lambda subject: detection.measure_told(run.started.measures.get(subject), scale),
+        hangs=[detection.hang_told(hang, verdict.times.injected) for hang in verdict.hangs],
         periods=periods,
         bounds=[
             (bound, [figures.bound_figures(bound, steady, period) for period in periods])

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rundrill import events as e
+from rundrill.measured import Detection
 from rundrill.model import Verdict
 from rundrill.report import figures
 from rundrill.report.arms import Comparison
@@ -77,6 +78,9 @@ def body(
         "attribution": None if comparison is None else dataclasses.asdict(comparison.attribution),
         "control": _control(comparison),
         "times": dataclasses.asdict(verdict.times),
+        "detection": [_detection(one, plan.compression) for one in verdict.detections],
+        "impact": [dataclasses.asdict(one) for one in verdict.impact],
+        "hangs": [dataclasses.asdict(hang) for hang in verdict.hangs],
         "spans": [
             {"name": s.name, "measured_s": s.measured, "limit_s": s.limit, "stated": s.stated}
             for s in figures.spans(run, verdict.times)
@@ -90,6 +94,23 @@ def body(
         "undo": _last(run, e.FaultUndone),
         "versions": run.started.versions,
     }
+
+
+def _detection(one: Detection, compression: float) -> dict[str, object]:
+    parts = [
+        {
+            **dataclasses.asdict(part),
+            "seconds": part.seconds,
+            "stated_s": part.seconds * compression,
+        }
+        for part in one.parts
+    ]
+    floor = None
+    if one.floor is not None:
+        own = one.floor
+        floor = {**dataclasses.asdict(own), "least_s": own.least_s, "most_s": own.most_s}
+    total_s = None if one.total_s is None else one.total_s * compression
+    return {**dataclasses.asdict(one), "parts": parts, "floor": floor, "stated_total_s": total_s}
 
 
 def _control(comparison: Comparison | None) -> object:
@@ -145,6 +166,7 @@ def _steady_state(run: Run, verdict: Verdict) -> list[dict[str, object]]:
             "value": bound.value,
             "unit": bound.unit,
             "expr": bound.expr,
+            **_measure(run, bound.subject),
             "periods": {
                 period.name: dataclasses.asdict(figures.bound_figures(bound, samples, period))
                 for period in periods
@@ -152,6 +174,15 @@ def _steady_state(run: Run, verdict: Verdict) -> list[dict[str, object]]:
         }
         for bound in run.plan.steady_state
     ]
+
+
+def _measure(run: Run, subject: str) -> dict[str, object]:
+    """Null where the number is no percentile, or of no window, or the run does not hold it."""
+    own = run.started.measures.get(subject)
+    return {
+        "quantile": None if own is None else own.quantile,
+        "window_s": None if own is None else own.window_s,
+    }
 
 
 def _load(run: Run, verdict: Verdict) -> dict[str, object]:

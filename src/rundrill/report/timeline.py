@@ -241,6 +241,7 @@ class _Timeline:
             ("first_harm", "first harm", "harm", False),
             ("pending", "pending", "alert", False),
             ("firing", "firing", "alert", True),
+            ("notified", "told", "alert", False),
             ("recovered", "recovered", "good", True),
             ("undone", "undone", "good", False),
         ):

@@ -1,33 +1,35 @@
 """What was learned beside the promises, each with its evidence and, where it has one, its line."""
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
 
-from rundrill.bounds import compare, shown
 from rundrill.events import (
-    UNKNOWN_HARM,
-    AlertChanged,
     CommandFinished,
     CommandRefused,
     FaultUndone,
     ScrapeFailed,
-    SteadyStateSampled,
     StepSkipped,
 )
-from rundrill.model import Finding, StepHarm
+from rundrill.measured import Detection, ImpactCondition
+from rundrill.model import Finding, Promise, StepHarm
+from rundrill.verdict.alerting import alert_findings
 from rundrill.verdict.harm import harm_findings
+from rundrill.verdict.impact import severity_finding
 from rundrill.verdict.record import Record
-
-SILENT_S: Final = 5.0
-"""How long harm without its alert is no more than the end of a remedy."""
+from rundrill.verdict.unheard import unheard_findings
 
 
-def findings(record: Record, harms: Iterable[StepHarm]) -> Iterator[Finding]:
+def findings(
+    record: Record,
+    harms: Iterable[StepHarm],
+    promises: Sequence[Promise],
+    detections: Sequence[Detection],
+    impact: Sequence[ImpactCondition],
+) -> Iterator[Finding]:
     """In no order of importance; the report sorts."""
     yield from harm_findings(harms)
-    yield from _alert_findings(record)
-    yield from _silent_harm_findings(record)
-    yield from _severity_finding(record)
+    yield from alert_findings(record, promises, detections)
+    yield from unheard_findings(record)
+    yield from severity_finding(record, impact)
     yield from _command_findings(record)
     yield from _scrape_findings(record)
     undone = record.last(FaultUndone)
@@ -38,93 +40,6 @@ def findings(record: Record, harms: Iterable[StepHarm]) -> Iterator[Finding]:
             text="Something is not as it was before the drill",
             evidence=difference,
         )
-
-
-def _alert_findings(record: Record) -> Iterator[Finding]:
-    plan = record.plan
-    known = {*plan.expected_alerts, *plan.tolerated_alerts}
-    fired = {e.alert: e.at for e in reversed(record.all(AlertChanged)) if e.state == "firing"}
-    for alert, at in sorted(fired.items()):
-        if alert not in known:
-            yield Finding(
-                id=f"unexpected-alert-{alert}",
-                severity="warning",
-                text=f"{alert} fired, which nobody expected in this drill",
-                evidence=f"firing at {at:.1f} s",
-                line=plan.alert_lines.get(alert),
-            )
-
-
-def _silent_harm_findings(record: Record) -> Iterator[Finding]:
-    """An alert that resolves while the harm goes on tells the responder that it is over.
-
-    Not what only lasts while the last pods of the remedy start, nor what the undo makes.
-    """
-    undo = record.started("undo")
-    for alert in record.plan.expected_alerts:
-        state = "inactive"
-        fired = False
-        since: float | None = None
-        for event in record.events:
-            if undo is not None and event.at > undo:
-                break
-            if isinstance(event, AlertChanged) and event.alert == alert:
-                state = event.state
-                fired = fired or state == "firing"
-                since = None
-            elif isinstance(event, SteadyStateSampled) and fired and state == "inactive":
-                if event.harm is None or event.harm.startswith(UNKNOWN_HARM):
-                    since = None
-                    continue
-                since = event.at if since is None else since
-                if event.at - since < SILENT_S:
-                    continue
-                yield Finding(
-                    id=f"silent-harm-{alert}",
-                    severity="warning",
-                    text=f"{alert} resolved while the harm went on",
-                    evidence=f"at {event.at:.1f} s: {event.harm}",
-                    line=record.plan.alert_lines.get(alert),
-                )
-                break
-
-
-def _severity_finding(record: Record) -> Iterator[Finding]:
-    """The observed impact by the runbook's own numbers, against the declared severity."""
-    plan, injected = record.plan, record.times.injected
-    if injected is None:
-        return
-    samples = [s for s in record.all(SteadyStateSampled) if s.at >= injected]
-    measured = {bound.subject: bound for bound in plan.steady_state}
-    worst: dict[str, float] = {}
-    for sample in samples:
-        for subject, value in sample.values.items():
-            if value is not None:
-                worst[subject] = max(value, worst.get(subject, value))
-    met = next(
-        (
-            condition
-            for condition in plan.severity_conditions
-            if condition.subject in worst
-            and compare(worst[condition.subject], condition.comparator, condition.value)
-        ),
-        None,
-    )
-    seen = ", ".join(
-        f"{subject} {shown(worst[subject], measured[subject].unit)}"
-        for subject in dict.fromkeys(c.subject for c in plan.severity_conditions)
-        if subject in worst
-    )
-    if met is not None and met.severity == plan.severity:
-        return
-    observed = "no severity's numbers" if met is None else f"the numbers of {met.severity}"
-    yield Finding(
-        id="severity",
-        severity="note" if met is None else "warning",
-        text=f"Declared {plan.severity}, but what customers met fits {observed}",
-        evidence=f"worst after the fault: {seen or 'nothing that a severity states'}",
-        line=plan.severity_line if met is None else met.line,
-    )
 
 
 def _command_findings(record: Record) -> Iterator[Finding]:

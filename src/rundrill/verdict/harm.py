@@ -95,7 +95,7 @@ def step_harms(record: Record) -> tuple[StepHarm, ...]:
         return ()
     length_s = max(STRETCH_S, STRETCH_REQUESTS * 60 / record.plan.load.rate_per_min)
     account = _Account(record.all(LoadSampled), length_s)
-    limit = _error_limit(record)
+    limit = error_limit(record)
     ends = _ends(record, [step.start for step in steps], length_s)
     return tuple(
         _judge(account, step, injected, end, limit) for step, end in zip(steps, ends, strict=True)
@@ -115,7 +115,7 @@ def harm_findings(harms: Iterable[StepHarm]) -> Iterator[Finding]:
             )
 
 
-def _error_limit(record: Record) -> float:
+def error_limit(record: Record) -> float:
     """The share of failed requests that the steady state allows; none where it states nothing."""
     bound = next((b for b in record.plan.steady_state if b.subject == ERROR_RATE), None)
     return 0.0 if bound is None else bound.value

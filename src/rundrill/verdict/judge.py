@@ -6,8 +6,10 @@ from rundrill.events import DrillAborted, DrillEnded, DrillFailed, Event, FaultU
 from rundrill.model import Arm, Outcome, Promise, PromiseState, Verdict
 from rundrill.verdict.acceptance import accept
 from rundrill.verdict.arms import control_outcome, dry_outcome
+from rundrill.verdict.detection import detections
 from rundrill.verdict.findings import findings
 from rundrill.verdict.harm import step_harms
+from rundrill.verdict.impact import hangs, impact
 from rundrill.verdict.promises import promises
 from rundrill.verdict.record import Record
 
@@ -27,6 +29,7 @@ def judge(events: Sequence[Event]) -> Verdict:
     kept = promises(record, harms)
     outcome, reason = _outcome(record, kept)
     acceptance, accepted = accept(record, outcome, kept, harms)
+    found, met = detections(record), impact(record)
     undone = record.last(FaultUndone)
     if undone is not None and not undone.undone and outcome is not Outcome.BROKEN:
         reason += f"; the fault is NOT undone: {undone.evidence}"
@@ -34,12 +37,15 @@ def judge(events: Sequence[Event]) -> Verdict:
         outcome=outcome,
         reason=reason,
         promises=kept,
-        findings=tuple(findings(record, harms)),
+        findings=tuple(findings(record, harms, kept, found, met)),
         times=record.times,
         arm=record.plan.arm,
         acceptance=acceptance,
         acceptance_reason=accepted,
         harm=harms,
+        detections=found,
+        impact=met,
+        hangs=hangs(record),
     )
 
 

@@ -32,6 +32,7 @@ class Record:
         if started is None:
             raise ValueError("no DrillStarted: these are not the events of a drill")
         self.plan: Plan = started.plan
+        self.end = max(event.at for event in events)
         self.times = _times(self)
 
     def all(self, kind: type[T]) -> list[T]:

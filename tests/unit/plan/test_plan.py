@@ -222,3 +222,18 @@ def test_a_parameter_with_a_default_may_be_left_out(files: Files) -> None:
         wall_s=150.0,
     )
     assert plan.fault_parameters["share"] == "0.5"
+
+
+def test_how_long_a_request_hangs_is_asked_in_promql_that_is_read_beforehand(files: Files) -> None:
+    inputs = read_inputs(files.experiment)
+    assert inputs.service.oldest_in_flight == "max(payments_oldest_in_flight_seconds)"
+    files.spoil(files.service, "max(payments_oldest_in_flight_seconds)", "max(")
+    with pytest.raises(RundrillError, match=r"`oldest-in-flight`: .*in: max") as refused:
+        files.plan(compression=15.0)
+    assert str(refused.value).startswith(f"{files.service}: ")
+
+
+def test_a_service_without_such_a_metric_is_fine(files: Files) -> None:
+    files.spoil(files.service, "oldest-in-flight: max(payments_oldest_in_flight_seconds)", "")
+    files.plan(compression=15.0)
+    assert read_inputs(files.experiment).service.oldest_in_flight is None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from rundrill import events as e
 from rundrill import model as m
+from rundrill.measured import Measure
 from rundrill.verdict import judge
 
 RULE = 'kube_pod_container_status_restarts_total{namespace="production"} - ... offset 40s > 3'
@@ -98,7 +99,27 @@ def plan(**changes: object) -> m.Plan:
         ),
         placeholders={"<pod-name>": m.PodQuery(namespace="production", selector="app=x")},
         load=m.LoadProfile(
-            rate_per_min=1000, max_in_flight=500, ramp_s=5, mix={"card": 0.6, "read": 0.4}
+            rate_per_min=1000,
+            max_in_flight=500,
+            ramp_s=5,
+            mix={"card": 0.6, "read": 0.4},
+            slow_s=0.5,
+        ),
+        alert_lines={"PaymentPodRestarts": 196},
+        severity_conditions=tuple(
+            m.SeverityCondition(
+                severity=severity,
+                text=text,
+                line=line,
+                subject="error rate",
+                comparator=">",
+                value=value,
+            )
+            for severity, text, line, value in (
+                ("P0", "Nobody can pay (error rate >90%)", 6, 0.9),
+                ("P1", "High error rates (>5%)", 14, 0.05),
+                ("P2", "Elevated error rates (1-5%)", 22, 0.01),
+            )
         ),
         blast_radius=m.BlastRadius(
             namespaces=("production",),
@@ -162,7 +183,15 @@ def steady(start: int, end: int, *, hurt: tuple[float, float] = (0, 0)) -> list[
         }
         broken = ("error rate", "response time") if bad else ()
         found.append(
-            e.SteadyStateSampled(at=second + 0.4, values=values, holds=not bad, broken=broken)
+            e.SteadyStateSampled(
+                at=second + 0.4,
+                values=values,
+                holds=not bad,
+                broken=broken,
+                service_oldest_s=6.0 * math.sin(math.pi * (second - hurt[0]) / (hurt[1] - hurt[0]))
+                if bad
+                else 0.02,
+            )
         )
     return found
 
@@ -178,6 +207,16 @@ def started(a_plan: m.Plan | None = None) -> e.DrillStarted:
             "PaymentPodRestarts": f"{RULE} for 1s",
             "PaymentSuccessRateLow": "sum(rate(ok[1m])) / sum(rate(all[1m])) < 0.95 for 4s",
             "PaymentDatabaseDown": "pg_up == 0 for 2s",
+        },
+        designs={
+            "PaymentPodRestarts": m.RuleDesign(
+                window_s=40, scrape_s=1, evaluation_s=1, for_s=7, group_wait_s=0.2
+            ),
+        },
+        measures={
+            "error rate": Measure(quantile=None, window_s=20),
+            "response time": Measure(quantile=0.95, window_s=20),
+            "memory usage": Measure(quantile=None, window_s=None),
         },
     )
 
@@ -314,6 +353,12 @@ def held_events() -> list[e.Event]:
         e.FaultLanded(at=47.6, evidence="pod payment-service-6d5f9c7b8-x2x9k: CrashLoopBackOff"),
         alert(62.0, "PaymentPodRestarts", "pending"),
         alert(69.7, "PaymentPodRestarts", "firing", 5.0),
+        e.AlertNotified(
+            at=69.9,
+            alert="PaymentPodRestarts",
+            labels={"pod": "payment-service-6d5f9c7b8-x2x9k"},
+            receiver="on-call",
+        ),
         alert(85.2, "PaymentPodRestarts", "inactive", None),
         alert(66.0, "PaymentSuccessRateLow", "pending", 0.91),
         alert(78.0, "PaymentSuccessRateLow", "inactive", None),
@@ -388,7 +433,20 @@ def promises(**states: tuple[m.PromiseState, str]) -> tuple[m.Promise, ...]:
     return tuple(found)
 
 
+def measured(sample: Sample) -> Sample:
+    """With what only the events tell."""
+    told = judge(sample.events)
+    verdict = replace(
+        sample.verdict, detections=told.detections, impact=told.impact, hangs=told.hangs
+    )
+    return Sample(sample.events, verdict)
+
+
 def held() -> Sample:
+    return measured(_held())
+
+
+def _held() -> Sample:
     return Sample(
         held_events(),
         m.Verdict(
@@ -416,6 +474,7 @@ def held() -> Sample:
                 first_harm=51.3,
                 pending=62.0,
                 firing=69.7,
+                notified=69.9,
                 responded=70.0,
                 recovered=87.9,
                 undone=152.2,
@@ -426,6 +485,10 @@ def held() -> Sample:
 
 
 def broken() -> Sample:
+    return measured(_broken())
+
+
+def _broken() -> Sample:
     """The rollback is refused, so the service does not recover; money is lost; undo is dirty."""
     gone = (e.Recovered, e.SoakJudged, e.FaultUndone, e.MoneyChecked, e.DrillEnded)
     events = [
@@ -510,6 +573,7 @@ def broken() -> Sample:
                 first_harm=51.3,
                 pending=62.0,
                 firing=69.7,
+                notified=69.9,
                 responded=70.0,
                 ended=153.2,
             ),

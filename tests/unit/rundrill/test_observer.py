@@ -1,11 +1,14 @@
 """The last requests of a drill are waited for: nobody knows otherwise how they ended."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from fakes import FakeClock
 
-from rundrill.events import LoadSampled
+from rundrill.events import LoadSampled, SteadyStateSampled
 from rundrill.observer import ANSWERS_BUDGET_S, Observer
 
 QUIET = LoadSampled(
@@ -77,3 +80,47 @@ def test_it_is_given_up_in_the_end() -> None:
 
 def test_a_dead_load_answers_nothing_more() -> None:
     assert waited(until=9.0, alive=False) == (0.0, [])
+
+
+class Detected:
+    """Evaluated just now; every query gives these values."""
+
+    def __init__(self, clock: FakeClock, *values: float) -> None:
+        self.last_evaluation = clock.now()
+        self.values = values
+
+    def query(self, expr: str) -> Sequence[tuple[dict[str, str], float]]:
+        assert expr == "oldest"
+        return [({}, value) for value in self.values]
+
+    def alerts(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("values", "expr", "seen"),
+    [
+        ((0.2, 8.5), "oldest", 8.5),
+        ((), "oldest", None),
+        ((math.nan, 1.0), "oldest", None),
+        ((0.2,), None, None),
+    ],
+)
+def test_how_long_the_service_lets_wait_is_told_with_every_look(
+    values: tuple[float, ...], expr: str | None, seen: float | None
+) -> None:
+    clock, told = FakeClock(10.0), list[SteadyStateSampled]()
+    observer = Observer(
+        bounds=(),
+        detection=Detected(clock, *values),
+        load=Load(clock, until=0.0),
+        emit=told.append,  # type: ignore[arg-type]
+        clock=clock,
+        started=0.0,
+        oldest_in_flight=expr,
+    )
+    observer.look()
+    assert told[0].service_oldest_s == seen
+    clock.sleep(60.0)
+    observer.look()
+    assert (told[1].stale, told[1].service_oldest_s) == (True, None)

@@ -1,6 +1,6 @@
 """Syntax tree to functions: everything that can be refused is refused here, once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final, cast
 
@@ -9,7 +9,14 @@ import promql_parser as ast
 from rundrill.detection.labels import Labels
 from rundrill.detection.promql import aggregate, binary, functions, over_time, relabel, selection
 from rundrill.detection.promql.histogram import histogram_quantile
-from rundrill.detection.promql.scope import metric_names, parse, reach, shortest_range, unwrapped
+from rundrill.detection.promql.scope import (
+    metric_names,
+    parse,
+    quantile,
+    reach,
+    shortest_range,
+    unwrapped,
+)
 from rundrill.detection.promql.values import (
     Dialect,
     Moment,
@@ -50,6 +57,17 @@ class Expression:
         """How old a sample can be and still count."""
         age = reach(self._tree, timedelta(milliseconds=lookback_ms))
         return selection.milliseconds(age)
+
+    def longest_range(self, recorded: Mapping[str, timedelta]) -> timedelta:
+        """How far it looks back: ranges, offsets and subqueries, on top of what the recording
+        rules of the metrics in `recorded` look back. 0 when it only asks for now.
+        """
+        return max(timedelta(), reach(self._tree, timedelta(), recorded))
+
+    @property
+    def quantile(self) -> float | None:
+        """The percentile that it asks for; None when it is none."""
+        return quantile(self._tree)
 
     def evaluate(self, moment: Moment) -> Vector:
         """The elements at that moment; a scalar is one element without labels.

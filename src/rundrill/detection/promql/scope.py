@@ -1,7 +1,9 @@
 """What can be said of an expression without evaluating it."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 import promql_parser as ast
@@ -12,6 +14,8 @@ from rundrill.detection.promql.values import UnsupportedError
 _ABSENCE: Final = ("absent", "absent_over_time")
 # Words that the parser does not know, and what its message does not say of them.
 _EXPERIMENTAL: Final = re.compile(r"[\])]\s*(?P<word>smoothed|anchored)\b|\s(?P<trim></|>/)")
+_PERCENTILES: Final = ("histogram_quantile", "quantile_over_time")
+NOTHING_RECORDED: Final[Mapping[str, timedelta]] = MappingProxyType({})
 
 
 def parse(text: str) -> ast.Expr:
@@ -72,17 +76,43 @@ def metric_names(node: ast.Expr, *, of_absence: bool = True) -> frozenset[str]:
     return frozenset(names)
 
 
-def reach(node: ast.Expr, lookback: timedelta) -> timedelta:
-    """How old a sample can be and still count."""
+def reach(
+    node: ast.Expr, lookback: timedelta, recorded: Mapping[str, timedelta] = NOTHING_RECORDED
+) -> timedelta:
+    """How old a sample can be and still count. What a metric that is `recorded` reaches back
+    itself comes on top of it.
+    """
     match node:
         case ast.VectorSelector():
-            return (node.offset or timedelta()) + lookback
+            return (node.offset or timedelta()) + lookback + _recorded(node, recorded)
         case ast.MatrixSelector():
-            return (node.vector_selector.offset or timedelta()) + node.range
+            selector = node.vector_selector
+            own = (selector.offset or timedelta()) + node.range
+            return own + _recorded(node, recorded)
         case ast.SubqueryExpr():
             own = (node.offset or timedelta()) + (node.range or timedelta())
-            return own + reach(node.expr, lookback)
-    return max((reach(child, lookback) for child in children(node)), default=timedelta())
+            return own + reach(node.expr, lookback, recorded)
+    found = (reach(child, lookback, recorded) for child in children(node))
+    return max(found, default=timedelta())
+
+
+def _recorded(node: ast.Expr, recorded: Mapping[str, timedelta]) -> timedelta:
+    return max((recorded[n] for n in metric_names(node) if n in recorded), default=timedelta())
+
+
+def quantile(node: ast.Expr) -> float | None:
+    """The first percentile that is asked for by a literal; None when there is none."""
+    ranked = None
+    if isinstance(node, ast.Call) and node.func.name in (
+        "histogram_quantile",
+        "quantile_over_time",
+    ):
+        ranked = unwrapped(node.args[0])
+    elif isinstance(node, ast.AggregateExpr) and str(node.op) == "quantile":
+        ranked = None if node.param is None else unwrapped(node.param)
+    if isinstance(ranked, ast.NumberLiteral):
+        return float(ranked.val)
+    return next((q for child in children(node) if (q := quantile(child)) is not None), None)
 
 
 def shortest_range(node: ast.Expr) -> timedelta | None:
