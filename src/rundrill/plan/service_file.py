@@ -34,7 +34,8 @@ class ChargeBook:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFile:
     """`audit` is the command whose output lists every stored payment as `key|id|status`, or as
-    `key|id|status|amount|currency`; `charges` are the books to compare it with.
+    `key|id|status|amount|currency`; `charges` are the books to compare it with. `alertmanager` is
+    the configuration that says who is told of alerts; without it nobody is notified.
     """
 
     path: Path
@@ -48,12 +49,14 @@ class ServiceFile:
     scrape: tuple[PodScrape, ...]
     audit: str
     charges: tuple[ChargeBook, ...] = ()
+    alertmanager: Path | None = None
 
 
 def read_service(path: Path) -> ServiceFile:
     """Reads service.yaml; paths in it are relative to it. Raises `ExperimentError`."""
     root = document.read(path, ExperimentError)
     local, load, charges = root.get("local"), root.get("load"), root.find("charges")
+    alertmanager = root.find("alertmanager")
     service = ServiceFile(
         path=path,
         name=root.get("name").text,
@@ -66,6 +69,7 @@ def read_service(path: Path) -> ServiceFile:
         scrape=tuple(_pod_scrape(item) for item in root.get("scrape").elements()),
         audit=root.get("audit").text,
         charges=() if charges is None else tuple(_book(item) for item in charges.elements()),
+        alertmanager=None if alertmanager is None else existing_path(alertmanager),
     )
     for node in (root, local, load):
         node.close()

@@ -103,6 +103,7 @@ def _properties(suite: ET.Element, run: Run, verdict: Verdict) -> None:
         "runbook": plan.runbook_path,
         "runbook.sha256": plan.runbook_sha256,
         "rules": plan.rules_path,
+        "alertmanager": plan.alertmanager_path or "none: nobody is notified",
         **{f"version.{name}": value for name, value in run.started.versions.items()},
     }
     for name, value in values.items():

@@ -6,9 +6,10 @@ Where nothing else is said the semantics are those of Alertmanager 0.25.
 """
 
 from rundrill.detection.notify.config import load_routing, parse_routing
+from rundrill.detection.notify.delivery import DeliveryFailure
 from rundrill.detection.notify.dispatcher import Dispatcher
 from rundrill.detection.notify.message import Message, Notification, ToldAlert
-from rundrill.detection.notify.notifier import DeliveryFailure, Notifier
+from rundrill.detection.notify.notifier import Notifier
 from rundrill.detection.notify.receiver import Receiver
 from rundrill.detection.notify.routing import Integration, Route, Routing
 

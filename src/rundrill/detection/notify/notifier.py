@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from rundrill.base.clock import Clock
 from rundrill.detection.alerts import AlertState, AlertStatus
@@ -12,6 +11,7 @@ from rundrill.detection.notify.dispatcher import SWEEP_S, Dispatcher
 from rundrill.detection.notify.message import Message, Notification
 from rundrill.detection.notify.receiver import Receiver
 from rundrill.detection.notify.routing import Routing
+from rundrill.errors import MachineError
 
 _STOP_WITHIN_S = 5.0
 
@@ -20,8 +20,8 @@ class Notifier:
     """Takes the alerts' states after each evaluation; tells of each message that has come in.
 
     `compression` divides every duration of `routing`. All receivers of it are replaced by one on
-    loopback, or by whoever listens at `url` (loopback, too). The callbacks are called from
-    threads of the notifier, without a lock. Raises `MachineError` when no port can be had.
+    loopback, which listens from `start` to `stop`. The callbacks are called from threads of the
+    notifier, without a lock; what they raise ends that thread and is told as `failure`.
     """
 
     def __init__(
@@ -33,28 +33,38 @@ class Notifier:
         wall_offset_s: float,
         on_notification: Callable[[Notification], None],
         on_failure: Callable[[DeliveryFailure], None],
-        url: str | None = None,
     ) -> None:
         self.routing = routing.compressed(compression)
         self._clock = clock
         self._dispatcher = Dispatcher(
             self.routing, began=clock.now(), sweep_s=SWEEP_S / compression
         )
-        self._receiver = Receiver(on_notification, clock=clock)
-        self._courier = Courier(
-            urlsplit(url or self._receiver.url).port or 80,
-            clock=clock,
-            wall_offset_s=wall_offset_s,
-            on_end=self._settle,
-            on_failure=on_failure,
-        )
+        self._wall_offset_s = wall_offset_s
+        self._on_notification = on_notification
+        self._on_failure = on_failure
+        self._receiver: Receiver | None = None
+        self._courier: Courier | None = None
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
         self._failure: BaseException | None = None
 
     def start(self) -> None:
-        """May be called once."""
+        """May be called once. Raises `MachineError` when no port can be had."""
+        try:
+            self._receiver = Receiver(self._on_notification, clock=self._clock)
+        except OSError as error:
+            raise MachineError(
+                f"no port for the receiver of notifications: {error.strerror}",
+                fix="free some ports of 127.0.0.1",
+            ) from error
+        self._courier = Courier(
+            self._receiver.port,
+            clock=self._clock,
+            wall_offset_s=self._wall_offset_s,
+            on_end=self._settle,
+            on_failure=self._on_failure,
+        )
         self._courier.start()
         self._thread.start()
 
@@ -65,8 +75,10 @@ class Notifier:
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(_STOP_WITHIN_S)
-        self._courier.stop()
-        self._receiver.close()
+        if self._courier is not None:
+            self._courier.stop()
+        if self._receiver is not None:
+            self._receiver.close()
 
     def take(self, alerts: Mapping[str, AlertState], at: float) -> None:
         """The states after one evaluation. Returns at once."""
@@ -88,9 +100,10 @@ class Notifier:
     @property
     def failure(self) -> BaseException | None:
         """What ended a thread of it before it was told to stop."""
-        return self._failure or self._courier.failure
+        return self._failure or (None if self._courier is None else self._courier.failure)
 
     def _run(self) -> None:
+        assert self._courier is not None
         try:
             while True:
                 with self._changed:

@@ -35,9 +35,13 @@ class Receiver:
         self._closed = False
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def url(self) -> str:
         """Where to send to: for `webhook_configs` of a real Alertmanager, too."""
-        return f"http://127.0.0.1:{self._server.server_port}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     def close(self) -> None:
         """Harmless to repeat. What comes in after it is lost."""

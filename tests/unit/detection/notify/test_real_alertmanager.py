@@ -79,7 +79,9 @@ BURNING = [
 @needs_amtool
 def test_the_shipped_file_is_one_that_alertmanager_takes() -> None:
     assert AMTOOL is not None
-    done = subprocess.run([AMTOOL, "check-config", SHIPPED], capture_output=True, text=True)
+    done = subprocess.run(
+        [AMTOOL, "check-config", SHIPPED], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
