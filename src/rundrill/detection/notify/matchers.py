@@ -11,6 +11,8 @@ from rundrill.detection.promql.regex import compile_regex
 _MATCHER: Final = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _PIECE: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+', re.DOTALL)
+# What Python's engine knows and Go's does not; in PromQL the parser refuses it before.
+_NOT_GO: Final = re.compile(r"\(\?(?:P[=>]|[^:imsP-])")
 _ESCAPES: Final = {"n": "\n", '"': '"', "\\": "\\"}
 
 
@@ -41,6 +43,9 @@ def matcher(name: str, operator: str, value: str) -> Matcher:
     """Raises `MatcherError` for a regular expression that cannot be read as Go reads it."""
     if operator not in ("=~", "!~"):
         return Matcher(name, operator, value)
+    odd = _NOT_GO.search(value)
+    if odd is not None:
+        raise MatcherError(f"regular expression {value!r}: {odd[0]!r} is not supported")
     try:
         # Alertmanager's dot does not match a line break, as that of Prometheus 2.
         return Matcher(name, operator, value, compile_regex(value, Dialect.PROMETHEUS_2))

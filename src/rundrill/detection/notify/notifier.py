@@ -100,7 +100,8 @@ class Notifier:
     @property
     def failure(self) -> BaseException | None:
         """What ended a thread of it before it was told to stop."""
-        return self._failure or (None if self._courier is None else self._courier.failure)
+        parts = [part for part in (self._courier, self._receiver) if part is not None]
+        return next((p.failure for p in parts if p.failure is not None), self._failure)
 
     def _run(self) -> None:
         assert self._courier is not None

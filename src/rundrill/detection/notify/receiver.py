@@ -25,7 +25,9 @@ class Receiver:
 
         self._clock = clock
         self._on_notification = on_notification
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.failure: Exception | None = None
+        """What `on_notification` raised: a message came in, and nobody took it."""
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False  # a sender that hangs must not keep us
         self._thread = threading.Thread(
@@ -58,9 +60,19 @@ class Receiver:
             notification = read_body(text, at)
         except ValueError as error:
             return str(error)
-        if not self._closed:
+        if self._closed:
+            return None
+        try:
             self._on_notification(notification)
+        except Exception as error:  # noqa: BLE001 - the engine looks at it; never silent
+            self.failure = error
+            return "not taken"
         return None
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A sender that went away is its own matter: nothing is printed."""
 
 
 class _Handler(BaseHTTPRequestHandler):
