@@ -5,6 +5,7 @@ Reads a real Alertmanager configuration. `dispatcher` is pure, on a clock that i
 Where nothing else is said the semantics are those of Alertmanager 0.25.
 """
 
+from rundrill.detection.notify.alertmanager import AlertmanagerApi, RemoteAlert
 from rundrill.detection.notify.config import load_routing, parse_routing
 from rundrill.detection.notify.delivery import DeliveryFailure
 from rundrill.detection.notify.dispatcher import Dispatcher
@@ -14,6 +15,7 @@ from rundrill.detection.notify.receiver import Receiver
 from rundrill.detection.notify.routing import Integration, Route, Routing
 
 __all__ = [
+    "AlertmanagerApi",
     "DeliveryFailure",
     "Dispatcher",
     "Integration",
@@ -21,6 +23,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "Receiver",
+    "RemoteAlert",
     "Route",
     "Routing",
     "ToldAlert",
