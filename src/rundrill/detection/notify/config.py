@@ -21,7 +21,7 @@ from rundrill.detection.notify.matchers import (
     parse_matchers,
     text_of,
 )
-from rundrill.detection.notify.routing import Integration, Route, Routing
+from rundrill.detection.notify.routing import Inhibition, Integration, Route, Routing
 from rundrill.errors import RoutingError
 
 SEND_RESOLVED: Final = {
@@ -77,8 +77,7 @@ class _Reader:
         for key in ("global", "templates", "time_intervals", "mute_time_intervals"):
             root.find(key)  # how, not when and to whom; an interval counts where a route names it
         rules = root.find("inhibit_rules")
-        if rules is not None and rules.plain:
-            raise rules.fail("`inhibit_rules` is not supported", _NOT_SUPPORTED)
+        inhibitions = tuple(_inhibition(n) for n in (() if rules is None else rules.elements()))
         for node in root.get("receivers").elements():
             self._receiver(node)
         top = root.get("route")
@@ -98,7 +97,12 @@ class _Reader:
         )
         route = self._route(top, inherited)
         root.close()
-        return Routing(path=str(self._path), root=route, receivers=self._receivers)
+        return Routing(
+            path=str(self._path),
+            root=route,
+            receivers=self._receivers,
+            inhibitions=inhibitions,
+        )
 
     def _receiver(self, node: Node) -> None:
         name = node.get("name")
@@ -167,16 +171,29 @@ def _integration(node: Node, kind: str, resolved: bool) -> Integration:
     )
 
 
-def _matchers(node: Node) -> Iterator[Matcher]:
+def _inhibition(node: Node) -> Inhibition:
+    equal = node.find("equal")
+    found = Inhibition(
+        source=tuple(_matchers(node, "source_")),
+        target=tuple(_matchers(node, "target_")),
+        equal=frozenset(
+            _label(one.text, one) for one in (() if equal is None else equal.elements())
+        ),
+    )
+    node.close()
+    return found
+
+
+def _matchers(node: Node, prefix: str = "") -> Iterator[Matcher]:
     """All three ways to write them; `match` and `match_re` are the old ones."""
-    written = node.find("matchers")
+    written = node.find(f"{prefix}matchers")
     for one in () if written is None else written.elements():
         try:
             yield from parse_matchers(one.text)
         except MatcherError as error:
             raise one.fail(str(error), """write it as `severity="critical"`""") from None
     for key, operator in (("match", "="), ("match_re", "=~")):
-        pairs = node.find(key)
+        pairs = node.find(prefix + key)
         for name, value in () if pairs is None else pairs.items():
             try:
                 yield matcher(_label(name, value), operator, value.text)

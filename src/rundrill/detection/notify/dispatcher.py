@@ -5,7 +5,7 @@ that the last message did not have, one that resolved, or `repeat_interval` bein
 group lives on until the next sweep, and what joins it waits for the group's next turn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import ceil
@@ -142,20 +142,22 @@ class Dispatcher:
         group.next = at + group.route.group_interval_s
         group.flushed = True
         alerts = in_order(group.alerts.values())
+        heard = [a for a in alerts if not self._routing.muted(a.labels, self._firing)]
         news = _Told(
-            firing=frozenset(alert.labels for alert in alerts if alert.firing),
-            resolved=frozenset(alert.labels for alert in alerts if not alert.firing),
+            firing=frozenset(alert.labels for alert in heard if alert.firing),
+            resolved=frozenset(alert.labels for alert in heard if not alert.firing),
             at=at,
         )
         turn = group.turn = _Turn(group, alerts, news)
-        messages = []
+        messages: list[Message] = []
         for index, integration in enumerate(self._routing.receivers[group.route.receiver]):
-            if not _needs(group.told.get(index), news, integration, group.route):
+            # A group of which all are muted says nothing, and forgets nothing of what it said.
+            if not heard or not _needs(group.told.get(index), news, integration, group.route):
                 continue
             if not news.firing and not integration.send_resolved:
                 group.told[index] = news  # as told, though nothing is sent
                 continue
-            message = self._message(turn, integration, at)
+            message = self._message(turn, heard, integration, at)
             turn.open[message.number] = index
             self._turns[message.number] = turn
             messages.append(message)
@@ -163,9 +165,11 @@ class Dispatcher:
             self._end(turn, at)
         return messages
 
-    def _message(self, turn: _Turn, integration: Integration, at: float) -> Message:
+    def _message(
+        self, turn: _Turn, heard: Sequence[Alert], integration: Integration, at: float
+    ) -> Message:
         group = turn.group
-        sent = [alert for alert in turn.alerts if alert.firing or integration.send_resolved]
+        sent = [alert for alert in heard if alert.firing or integration.send_resolved]
         most = integration.max_alerts or len(sent)
         return Message(
             number=next(self._numbers),

@@ -1,6 +1,6 @@
 """An Alertmanager configuration as frozen values: which alert goes to whom, how long it waits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rundrill.detection.labels import Labels
@@ -38,7 +38,7 @@ class Route:
 
     def match(self, labels: Mapping[str, str]) -> list["Route"]:
         """The deepest routes that match, in order; a child without `continue` ends the search."""
-        if not all(one.matches(labels) for one in self.matchers):
+        if not _match(self.matchers, labels):
             return []
         found: list[Route] = []
         for child in self.routes:
@@ -67,6 +67,30 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """While an alert matches `source`, those that match `target` are told to nobody.
+
+    Both must have the same values of the labels `equal`; no value is a value, too.
+    """
+
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: frozenset[str]
+
+    def mutes(self, labels: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
+        if not _match(self.target, labels):
+            return False
+        # An alert that is both must not mute itself, nor others that are both.
+        both = _match(self.source, labels)
+        return any(
+            _match(self.source, one)
+            and all(one.get(name, "") == labels.get(name, "") for name in self.equal)
+            and not (both and _match(self.target, one))
+            for one in firing
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """A configuration that was read and checked whole."""
 
@@ -74,6 +98,11 @@ class Routing:
     root: Route
     receivers: Mapping[str, tuple[Integration, ...]]
     """A receiver without integrations tells nobody."""
+    inhibitions: tuple[Inhibition, ...] = ()
+
+    def muted(self, labels: Mapping[str, str], firing: Iterable[Mapping[str, str]]) -> bool:
+        """Whether nobody is told of such an alert because of one that fires."""
+        return any(one.mutes(labels, firing) for one in self.inhibitions)
 
     def group_wait_s(self, labels: Mapping[str, str]) -> float | None:
         """How long the first message about such an alert waits; None when nobody is told."""
@@ -83,3 +112,7 @@ class Routing:
     def compressed(self, factor: float) -> "Routing":
         """Every duration divided, as those of the rules are."""
         return replace(self, root=self.root.compressed(factor))
+
+
+def _match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    return all(one.matches(labels) for one in matchers)

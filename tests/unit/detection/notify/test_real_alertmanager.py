@@ -53,6 +53,12 @@ receivers:
   - name: quiet
     webhook_configs: [{url: "URL", send_resolved: false}]
   - name: nobody
+inhibit_rules:
+  - source_matchers: [severity="critical", zone!=""]
+    target_match: {severity: page}
+    equal: [zone]
+  - source_match_re: {alertname: "Twin.*"}
+    target_matchers: ['alertname=~"Twin.*"']
 """
 
 
@@ -71,6 +77,12 @@ BURNING = [
     Burning({"alertname": "Paid", "team": "payments", "severity": "page"}, 0.4, 2.5),
     Burning({"alertname": "Both", "team": "pay", "severity": "critical"}, 1.0),
     Burning({"alertname": "Big", "team": "pay", "size": "big", "severity": "x"}, 2.0),
+    Burning(critical("ZoneDown") | {"zone": "a"}, 2.1, 6.5),
+    Burning({"alertname": "Victim", "severity": "page", "zone": "a"}, 2.3),
+    Burning({"alertname": "Brought", "severity": "page", "zone": "a"}, 0.1, 4.5),
+    Burning({"alertname": "Elsewhere", "severity": "page", "zone": "b"}, 2.4),
+    Burning(critical("TwinOne"), 0.6, 9.0),
+    Burning(critical("TwinTwo"), 0.7, 9.0),
     Burning({"alertname": "Unheard", "severity": "info"}, 0.0),
     Burning({"alertname": "Nobodys", "severity": "critical", "team": "nobody"}, 1.0, 5.0),
 ]

@@ -104,7 +104,8 @@ def test_a_fingerprint_is_the_one_that_prometheus_gives() -> None:
         ("pagerduty_configs", "carrier_pigeon_configs", "unknown key `carrier_pigeon_configs`"),
         ("send_resolved: true", "send_resolved: 1", "expected true or false"),
         ("webhook_configs: [{url: u}", "webhook_configs: [{max_alerts: -1}", "a whole number"),
-        ("global:", "inhibit_rules: [{equal: [a]}]\nglobal:", "1:16: `inhibit_rules` is not sup"),
+        ("global:", "inhibit_rules: [{equl: [a]}]\nglobal:", "1:24: unknown key `equl`"),
+        ("global:", "inhibit_rules: [{equal: [a-b]}]\nglobal:", "1:26: not a label name: 'a-b'"),
         ("global:", "receivers_: []\nglobal:", "unknown key `receivers_`"),
         ("  receiver: default\n", "  receiver: default\n  matchers: [a=b]\n", "the top route must"),
         ("  receiver: default\n", "", "`receiver` is missing"),
@@ -129,3 +130,17 @@ def test_nonsense_is_one_message_too(text: str) -> None:
 def test_a_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(RoutingError, match="cannot be read"):
         load_routing(tmp_path / "alertmanager.yml")
+
+
+def test_an_alert_is_muted_by_another_of_the_same_place_but_not_by_itself() -> None:
+    text = "inhibit_rules: [{source_match: {a: x}, target_matchers: ['b=~\".+\"'], equal: [zone]}]"
+    routing = parse_routing(TREE.replace("global:", f"{text}\nglobal:"))
+    source, target = {"a": "x", "zone": "1"}, {"b": "y", "zone": "1"}
+    assert routing.muted(target, [target, source])
+    assert not routing.muted(source, [target, source])
+    assert not routing.muted(target | {"zone": "2"}, [source])
+    assert not routing.muted(target, [{"a": "z", "zone": "1"}])
+    assert routing.muted({"b": "y"}, [{"a": "x", "zone": ""}])
+    both = {"a": "x", "b": "y", "zone": "1"}
+    assert not routing.muted(both, [both])
+    assert routing.muted(both, [both, source])
