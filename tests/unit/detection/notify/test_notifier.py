@@ -21,10 +21,12 @@ from rundrill.detection.notify import (
     Notification,
     Notifier,
     Receiver,
+    notifier,
     parse_routing,
 )
 from rundrill.detection.notify.delivery import WORKERS, Courier
 from rundrill.detection.notify.message import Alert, body, fingerprint, read_body
+from rundrill.errors import MachineError
 
 CLOCK = MonotonicClock()
 ROUTING = parse_routing(
@@ -137,6 +139,17 @@ def test_between_two_drills_nothing_of_the_first_is_told_in_the_second(rig: Rig)
     rig.notifier.take(firing("a", "b", since=now), now)
     wait_for(lambda: rig.came, "the message about the second")
     assert [alert.labels["pod"] for alert in rig.came[0].alerts] == ["b"]
+
+
+def test_without_a_port_there_is_one_message_and_nothing_runs(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(98, "Address already in use")
+
+    monkeypatch.setattr(notifier, "Receiver", full)
+    with pytest.raises(MachineError, match="no port for the receiver of notifications: Address"):
+        rig.notifier.start()
 
 
 def test_a_notifier_that_was_never_started_stops(rig: Rig) -> None:
