@@ -97,6 +97,8 @@ def test_a_fingerprint_is_the_one_that_prometheus_gives() -> None:
         ("pay.*|core", "pay(?!x)", "regular expression 'pay(?!x)': '(?!' is not supported"),
         ("pay.*|core", "(?P<x>a)(?P=x)", "'(?P=' is not supported"),
         ("pay.*|core", "(", "regular expression"),
+        ("match: {severity: critical}", "match_re: {severity: '('}", "regular expression '('"),
+        ("severity = critical", "'a=b\"c\"'", "unbalanced quotes in"),
         ('["..."]', '["...", pod]', "`...` stands beside other labels"),
         ('["..."]', '["a-b"]', "not a label name: 'a-b'"),
         ("match: {severity", "match: {a-b", "not a label name: 'a-b'"),
