@@ -85,6 +85,7 @@ class Drill:
         self._claim = equipment.claim
         self._mark = equipment.mark
         self._unmark = equipment.unmark
+        self._notified = equipment.notified
         self._emit = emit
         self._clock = clock
         self._started = started
@@ -111,7 +112,7 @@ class Drill:
         return self._phase("inject", self._inject_nothing if self._dry else self._inject)
 
     def detect(self) -> bool:
-        """The expected alerts fire within the window that the runbook promises."""
+        """The expected alerts fire, and somebody is told, in the window of the runbook's claim."""
         return self._phase("detect", self._listen if self._dry else self._detect)
 
     def respond(self) -> bool:
@@ -251,7 +252,8 @@ class Drill:
         expected = frozenset(self._plan.expected_alerts)
         assert self._injected_at is not None
         injected_at = self._injected_at
-        budget_s = injected_at + self._plan.windows.detect_budget_s - self.now()
+        names = ", ".join(sorted(expected))
+        until_s = injected_at + self._plan.windows.detect_budget_s
 
         def fired() -> Look | None:
             return next(
@@ -260,11 +262,22 @@ class Drill:
             )
 
         try:
-            look = self._wait(fired, "the expected alert", budget_s)
+            look = self._wait(fired, "the expected alert", until_s - self.now())
         except WaitTimeoutError:
-            return False, f"{', '.join(sorted(expected))} did not fire in time"
+            return False, f"{names} did not fire in time"
         self._fired_at = look.at
-        return True, f"{', '.join(sorted(expected))} fired"
+        notified = self._notified
+        if notified is None:
+            return True, f"{names} fired; nobody is notified"
+        try:  # nobody responds before somebody knows
+            self._wait(
+                lambda: expected <= notified(injected_at),
+                "somebody to be told",
+                until_s - self.now(),
+            )
+        except WaitTimeoutError:
+            return False, f"{names} fired, and nobody was told in time"
+        return True, f"{names} fired, and somebody was told"
 
     def _respond(self) -> Outcome:
         steps = [step for step in self._plan.steps if step.kind != "monitoring"]

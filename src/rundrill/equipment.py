@@ -36,7 +36,8 @@ class Equipment:
     alert needs and that nothing has told so far. `claim` keeps others out of the blast radius and
     gives from when until when, as ISO 8601; `mark` says in the cluster itself which fault is in
     it, `unmark` that it is gone. Each may raise `ClusterError`: after `claim` did nothing is
-    claimed.
+    claimed. `notified` gives the alerts of which somebody was told since a time of the drill; None
+    when nobody is notified.
     """
 
     cluster: Objects
@@ -50,3 +51,4 @@ class Equipment:
     claim: Callable[[], tuple[str, str]]
     mark: Callable[[UndoEntry], None]
     unmark: Callable[[], None]
+    notified: Callable[[float], frozenset[str]] | None = None

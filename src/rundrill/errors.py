@@ -4,6 +4,7 @@
     ├── RunbookError         the runbook cannot be read, or lacks what a plan asks of it
     ├── BindingError         bindings.yaml
     ├── RulesError           the alert rules
+    ├── RoutingError         the Alertmanager configuration
     ├── ExperimentError      the experiment file
     ├── TargetError          the cluster, its kubeconfig, kubectl
     └── MachineError         this machine: disk, ports, missing programs
@@ -53,6 +54,10 @@ class BindingError(RundrillError):
 
 class RulesError(RundrillError):
     """The alert rules are wrong, or use PromQL that is not supported."""
+
+
+class RoutingError(RundrillError):
+    """The Alertmanager configuration is wrong, or says what is not supported."""
 
 
 class ExperimentError(RundrillError):

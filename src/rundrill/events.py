@@ -127,6 +127,16 @@ class AlertNotified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFailed:
+    """A message about firing alerts did not arrive at the first try; it is tried again."""
+
+    at: float
+    receiver: str
+    alerts: tuple[str, ...]
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScrapeFailed:
     """A scrape target did not answer; told once when it begins."""
 
@@ -394,6 +404,7 @@ Event = Union[  # noqa: UP007 - get_args over it is what tests enumerate
     SteadyStateSampled,
     AlertChanged,
     AlertNotified,
+    NotificationFailed,
     ScrapeFailed,
     BaselineJudged,
     FaultInjected,

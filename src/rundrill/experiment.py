@@ -190,6 +190,7 @@ def _open(path: Path, lock: ExitStack) -> Session:
             service=inputs.service,
             profile=plan.load,
             rules=inputs.rules,
+            routing=inputs.routing,
             compression=compression,
             folder=runs / run_id,
             clock=clock,

@@ -103,6 +103,7 @@ def run(
             service=legs[0].inputs.service,
             profile=legs[0].plan.load,
             rules=legs[0].inputs.rules,
+            routing=legs[0].inputs.routing,
             compression=legs[0].plan.compression,
             folder=day,
             clock=site.clock,

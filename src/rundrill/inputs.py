@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 from rundrill.base.clock import MonotonicClock
 from rundrill.claims import Runbook
 from rundrill.detection import Detector, RuleSet, interval_s, load_rules
-from rundrill.errors import BindingError, ExperimentError, RulesError
+from rundrill.detection.notify import Routing, load_routing
+from rundrill.errors import BindingError, ExperimentError, RoutingError, RulesError
 from rundrill.faults import FAULTS
 from rundrill.model import Bindings, Plan
 from rundrill.plan import (
@@ -36,6 +37,8 @@ class Inputs:
     runbook: Runbook
     bindings: Bindings
     rules: RuleSet
+    routing: Routing | None = None
+    """Who is told of alerts; None when nobody is notified."""
 
 
 def read_inputs(experiment_path: Path) -> Inputs:
@@ -47,15 +50,20 @@ def read_inputs(experiment_path: Path) -> Inputs:
     experiment = read_experiment(experiment_path)
     require_decided(experiment_path, ExperimentError)
     require_decided(experiment.service, ExperimentError)  # its paths must be there to be read
+    service = read_service(experiment.service)
+    notified = service.alertmanager
     inputs = Inputs(
         experiment=experiment,
-        service=read_service(experiment.service),
+        service=service,
         runbook=load_runbook(experiment.runbook),
         bindings=load_bindings(experiment.bindings),
         rules=load_rules(experiment.rules),
+        routing=None if notified is None else load_routing(notified),
     )
     require_decided(experiment.bindings, BindingError)
     require_decided(experiment.rules, RulesError)
+    if notified is not None:
+        require_decided(notified, RoutingError)
     return inputs
 
 
@@ -71,6 +79,8 @@ def make_plan(inputs: Inputs, *, target: str, compression: float | None, wall_s:
         compression=compression,
         wall_s=wall_s,
     )
+    if inputs.routing is not None:
+        plan = replace(plan, alertmanager_path=inputs.routing.path)
     _require_usable(inputs, plan)
     # Whether the rules work at this compression is the detector's own knowledge.
     detector = Detector(

@@ -8,13 +8,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
-from rundrill.detection import AlertChange, Detector, RuleSet, ScrapeFailure, interval_s
+from rundrill.detection import (
+    AlertChange,
+    Detector,
+    RuleSet,
+    ScrapeFailure,
+    interval_s,
+)
+from rundrill.detection.notify import DeliveryFailure, Notification, Notifier, Routing
 from rundrill.events import Event
 from rundrill.load import DrillLoad, Load
 from rundrill.model import LoadProfile
 from rundrill.money import GatewayBooks
 from rundrill.plan import ServiceFile
-from rundrill.sources import alert_changed, scrape_failed, scrape_targets
+from rundrill.sources import (
+    alert_changed,
+    alerts_notified,
+    notification_failed,
+    scrape_failed,
+    scrape_targets,
+)
 from rundrill.target.cluster import Cluster
 
 Emit = Callable[[Event], None]
@@ -36,6 +49,7 @@ class Instruments:
         compression: float,
         folder: Path,
         clock: Clock,
+        routing: Routing | None = None,
     ) -> None:
         address = cluster.cluster_ip(service.load_namespace, service.load_service)
         self._clock = clock
@@ -48,6 +62,20 @@ class Instruments:
             clock=clock,
             zero=self.zero,
         )
+        self._wall_offset_s = datetime.now(UTC).timestamp() - self.zero
+        self.notifier = (
+            None
+            if routing is None
+            else Notifier(
+                routing,
+                compression=compression,
+                clock=clock,
+                wall_offset_s=self._wall_offset_s,
+                on_notification=self._on_notification,
+                on_failure=self._on_delivery_failure,
+            )
+        )
+        """None when nobody is notified."""
         self.detector = Detector(
             rules,
             scrape_targets(cluster, cluster.nodes(), service, self._load),
@@ -56,10 +84,12 @@ class Instruments:
             compression=compression,
             on_change=self._on_change,
             on_scrape_failure=self._on_scrape_failure,
-            wall_offset_s=datetime.now(UTC).timestamp() - self.zero,  # for `time()` in rules
+            wall_offset_s=self._wall_offset_s,  # for `time()` in rules
+            on_evaluation=None if self.notifier is None else self.notifier.take,
         )
         self.books = GatewayBooks(cluster, service.charges)
         self._listener: tuple[Emit, float] | None = None
+        self._told: list[tuple[float, str]] = []
         self._started = False
 
     def start(self) -> None:
@@ -71,16 +101,26 @@ class Instruments:
             self._started = True
             self.books.open()
             self._load.start()
+            if self.notifier is not None:
+                self.notifier.start()
             self.detector.start()
 
     def stop(self) -> None:
-        """Ends both; harmless to repeat."""
+        """Ends all; harmless to repeat."""
         self._listener = None
         self._load.stop()
         self.detector.stop()
+        if self.notifier is not None:
+            self.notifier.stop()
 
     def attach(self, emit: Emit, started: float) -> None:
-        """From now on what is detected is told to `emit`, in seconds since `started`."""
+        """From now on what is detected is told to `emit`, in seconds since `started`.
+
+        What fires already was another drill's alert: nobody is told of it any more.
+        """
+        self._told = []
+        if self.notifier is not None:
+            self.notifier.begin()
         self._listener = (emit, started)
 
     def detach(self) -> None:
@@ -90,10 +130,16 @@ class Instruments:
         """The load as a drill sees it that began at `started`; `ends` when it is the last."""
         return DrillLoad(self._load, zero=self.zero, started=started, ends=ends, clock=self._clock)
 
-    def group_wait_s(self, _labels: Mapping[str, str]) -> float | None:
-        """How long an alert with these labels waits for others before a receiver is told of it,
-        in real seconds; None: nobody is told."""
-        return None
+    def notified(self, since: float) -> frozenset[str]:
+        """The alerts of which a receiver was told from `since`, by the clock."""
+        return frozenset(alert for at, alert in self._told if at >= since)
+
+    def group_wait_s(self, labels: Mapping[str, str]) -> float | None:
+        """How long an alert with these labels waits for its group, in real seconds of this run.
+
+        None when nobody is told of it.
+        """
+        return None if self.notifier is None else self.notifier.routing.group_wait_s(labels)
 
     @property
     def load_alive(self) -> bool:
@@ -110,3 +156,18 @@ class Instruments:
         if listener is not None:
             emit, started = listener
             emit(scrape_failed(failure, started))
+
+    def _on_notification(self, notification: Notification) -> None:
+        listener = self._listener
+        if listener is None:
+            return
+        emit, started = listener
+        for event in alerts_notified(notification, started, self._wall_offset_s):
+            self._told.append((notification.at, event.alert))
+            emit(event)
+
+    def _on_delivery_failure(self, failure: DeliveryFailure) -> None:
+        listener = self._listener
+        if listener is not None:
+            emit, started = listener
+            emit(notification_failed(failure, started))

@@ -215,6 +215,8 @@ class Plan:
     """Rule name to the id of that alert claim, which outlives the line; empty in older runs."""
     severity_conditions: tuple[SeverityCondition, ...] = ()
     """Most severe first."""
+    alertmanager_path: str | None = None
+    """Who is told of the alerts; None when nobody is notified."""
     arm: Arm = "drill"
     accepted: tuple[Acceptance, ...] = ()
     """Left empty under `--strict`: then nothing is accepted, in no report and no exit code."""

@@ -213,6 +213,7 @@ class Session:
                 claim=self._claim,
                 mark=self._mark,
                 unmark=self._unmark,
+                notified=None if self._instruments.notifier is None else self._notified,
             ),
             emit=self.log.emit,
             clock=self._clock,
@@ -222,12 +223,17 @@ class Session:
 
     def _instrument_failures(self) -> Mapping[str, BaseException | None]:
         rules = [f"{name}: {why}" for name, why in self._detector.rule_errors().items()]
+        notifier = self._instruments.notifier
         return {
             "the detection": self._detector.failure,
+            "the notification": None if notifier is None else notifier.failure,
             "the evaluation of the rules": RuntimeError("; ".join(rules)) if rules else None,
             "the observation": self._observer.failure,
             "the event log": self.log.failure,
         }
+
+    def _notified(self, since: float) -> frozenset[str]:
+        return self._instruments.notified(self._started + since)
 
     def _claim(self) -> tuple[str, str]:
         """In the cluster itself: for how long, by the wall clock, the fault may be there."""

@@ -6,16 +6,19 @@ is needed, on any target.
 
 import math
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from rundrill.detection import AlertChange, ScrapeFailure, ScrapeTarget
-from rundrill.events import AlertChanged, ScrapeFailed
+from rundrill.detection import ALERT_NAME, AlertChange, ScrapeFailure, ScrapeTarget
+from rundrill.detection.notify import DeliveryFailure, Notification
+from rundrill.events import AlertChanged, AlertNotified, NotificationFailed, ScrapeFailed
 from rundrill.load import Load
 from rundrill.plan import ServiceFile
 from rundrill.target.cluster import Cluster, ClusterError
 
 SCRAPE_BUDGET_S = 2.0
+_ROUNDED_S = 0.001
+"""What a time loses on its way through a message."""
 KUBE_STATE_METRICS = (
     "/api/v1/namespaces/kube-system/services/kube-state-metrics:http-metrics/proxy/metrics"
 )
@@ -81,6 +84,31 @@ def scrape_failed(failure: ScrapeFailure, started: float) -> ScrapeFailed:
         at=failure.at - started,
         job=failure.job,
         instance=failure.instance,
+        error=failure.error,
+    )
+
+
+def alerts_notified(
+    notification: Notification, started: float, wall_offset_s: float
+) -> Iterator[AlertNotified]:
+    """One for each alert that fires by the message, and began to since `started`: a message may
+    still have been on its way when the drill began.
+    """
+    for alert in notification.alerts:
+        if alert.firing and alert.starts_at - wall_offset_s >= started - _ROUNDED_S:
+            yield AlertNotified(
+                at=notification.at - started,
+                alert=alert.labels.get(ALERT_NAME, ""),
+                labels=alert.labels,
+                receiver=notification.receiver,
+            )
+
+
+def notification_failed(failure: DeliveryFailure, started: float) -> NotificationFailed:
+    return NotificationFailed(
+        at=failure.at - started,
+        receiver=failure.receiver,
+        alerts=failure.alerts,
         error=failure.error,
     )
 

@@ -1,6 +1,6 @@
 """Scrape, PromQL, alert states. Knows nothing of runbooks or drills."""
 
-from rundrill.detection.alerts import AlertSeries, AlertState, AlertStatus
+from rundrill.detection.alerts import ALERT_NAME, AlertSeries, AlertState, AlertStatus
 from rundrill.detection.detector import AlertChange, Detector, interval_s
 from rundrill.detection.labels import Labels
 from rundrill.detection.rules import AlertRule, RecordingRule, RuleGroup, RuleSet, load_rules
@@ -8,6 +8,7 @@ from rundrill.detection.scrape import ScrapeFailure, ScrapeTarget
 from rundrill.detection.stated import Comparison, Stated, stated
 
 __all__ = [
+    "ALERT_NAME",
     "AlertChange",
     "AlertRule",
     "AlertSeries",

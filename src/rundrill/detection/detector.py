@@ -76,8 +76,9 @@ class Detector:
     """Scrapes targets and evaluates rules at an interval, in a daemon thread or step by step.
 
     `compression` divides every duration of the rules and of queries; the interval is real.
-    `wall_offset_s` plus the clock is Unix time, for `time()` and `timestamp()` only. The
-    callbacks are called from the thread that steps, after the evaluation and without a lock.
+    `wall_offset_s` plus the clock is Unix time, for `time()` and `timestamp()` only.
+    `on_evaluation` is told every alert's state and the time, after each evaluation. The callbacks
+    are called from the thread that steps, after the evaluation and without a lock.
 
     Raises `RulesError` for rules that cannot work at this interval and compression.
     """
@@ -94,6 +95,7 @@ class Detector:
         on_scrape_failure: Callable[[ScrapeFailure], None],
         scrape_timeout_s: float | None = None,
         wall_offset_s: float = 0.0,
+        on_evaluation: Callable[[Mapping[str, AlertState], float], None] | None = None,
     ) -> None:
         self._rules = rules
         self._targets = targets
@@ -103,6 +105,7 @@ class Detector:
         self._on_change = on_change
         self._on_scrape_failure = on_scrape_failure
         self._wall_offset_s = wall_offset_s
+        self._on_evaluation = on_evaluation
         lookback_s = max(LOOKBACK_S / compression, _SCRAPES_IN_RANGE * interval_s)
         self._lookback_ms = round(lookback_s * 1000)
         self._store = SampleStore(self._lookback_ms + round(_MARGIN_S * 1000))
@@ -152,7 +155,10 @@ class Detector:
                 if (error := self._ingester.ingest(target, answers[target.key], now_ms))
             ]
             changes = self._evaluate(at)
+            states = {} if self._on_evaluation is None else self.alerts()
         self._tell(failures, changes)
+        if self._on_evaluation is not None:
+            self._on_evaluation(states, at)
 
     def query(self, expr: str) -> Vector:
         """The elements of an expression at the last evaluation; empty when there are no data.

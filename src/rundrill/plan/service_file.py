@@ -36,7 +36,8 @@ class ServiceFile:
     """`audit` is the command whose output lists every stored payment as `key|id|status`, or as
     `key|id|status|amount|currency`; `charges` are the books to compare it with.
     `oldest_in_flight` is PromQL for how long the service's oldest open request waits, in seconds:
-    a hang is seen by it while it lasts.
+    a hang is seen by it while it lasts. `alertmanager` is the configuration that says who is told
+    of alerts; without it nobody is notified.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class ServiceFile:
     audit: str
     charges: tuple[ChargeBook, ...] = ()
     oldest_in_flight: str | None = None
+    alertmanager: Path | None = None
 
 
 def read_service(path: Path) -> ServiceFile:
@@ -58,6 +60,7 @@ def read_service(path: Path) -> ServiceFile:
     root = document.read(path, ExperimentError)
     local, load, charges = root.get("local"), root.get("load"), root.find("charges")
     oldest = root.find("oldest-in-flight")
+    alertmanager = root.find("alertmanager")
     service = ServiceFile(
         path=path,
         name=root.get("name").text,
@@ -71,6 +74,7 @@ def read_service(path: Path) -> ServiceFile:
         audit=root.get("audit").text,
         charges=() if charges is None else tuple(_book(item) for item in charges.elements()),
         oldest_in_flight=None if oldest is None else oldest.text,
+        alertmanager=None if alertmanager is None else existing_path(alertmanager),
     )
     for node in (root, local, load):
         node.close()

@@ -33,6 +33,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "SteadyStateSampled": "steady-state",
     "AlertChanged": "alerts",
     "AlertNotified": "alerts",
+    "NotificationFailed": "log",
     "ScrapeFailed": "log",
     "BaselineJudged": "steady-state",
     "FaultInjected": "fault",

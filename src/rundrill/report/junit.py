@@ -104,6 +104,7 @@ def _properties(suite: ET.Element, run: Run, verdict: Verdict) -> None:
         "runbook.sha256": plan.runbook_sha256,
         "rules": plan.rules_path,
         **{f"detection.{one.alert}": one.sentence for one in verdict.detections},
+        "alertmanager": plan.alertmanager_path or "none: nobody is notified",
         **{f"version.{name}": value for name, value in run.started.versions.items()},
     }
     for name, value in values.items():

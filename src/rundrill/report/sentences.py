@@ -117,6 +117,9 @@ RENDERERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "SteadyStateSampled": _steady,
     "AlertChanged": _alert,
     "AlertNotified": lambda s: f"{s.receiver} was told that {s.alert} fires",
+    "NotificationFailed": lambda s: (
+        f"{s.receiver} could not be told of {', '.join(s.alerts) or 'the end'}: {s.error}"
+    ),
     "ScrapeFailed": lambda s: f"scrape of {s.job} at {s.instance} failed: {s.error}",
     "BaselineJudged": _baseline,
     "FaultInjected": lambda s: f"fault {s.fault} injected: {s.change}",

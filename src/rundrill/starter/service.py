@@ -50,6 +50,9 @@ def _service(facts: Facts) -> Iterator[str]:
         f" selector: {scalar(facts.selector)}, port: {facts.metrics_port}}}"
     )
     yield ""
+    yield comment("Who is told of the alerts; without it nobody is notified, and firing is enough:")
+    yield comment("alertmanager: alertmanager.yml")
+    yield ""
     yield comment(
         "TODO: the command that lists everything the service has stored, as `key|id|status`:"
     )

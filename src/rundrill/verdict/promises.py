@@ -15,6 +15,7 @@ from rundrill.events import (
     LoadSampled,
     LoadStopped,
     MoneyChecked,
+    NotificationFailed,
     Recovered,
     RecoveryMissed,
     SilenceJudged,
@@ -162,6 +163,18 @@ def _detected(record: Record) -> Promise:
         return _promise("detected", statement, state, told, limit_s=limit_s, line=line)
     measured_s = times.firing - times.injected
     evidence = f"{names} fired {measured_s:.1f} s after the fault (limit {limit_s:.1f} s)"
+    if plan.alertmanager_path is not None:
+        if times.notified is None:
+            state, evidence = _untold(record, measured_s)
+            evidence = "; ".join([evidence, *gap])
+            state = State.UNPROVEN if gap else state
+            return _promise("detected", statement, state, evidence, limit_s=limit_s, line=line)
+        # Nobody responds before somebody knows.
+        fired_s, measured_s = measured_s, times.notified - times.injected
+        evidence = (
+            f"{names} fired {fired_s:.1f} s after the fault, somebody was told at"
+            f" {measured_s:.1f} s (limit {limit_s:.1f} s)"
+        )
     state = State.HELD
     if measured_s > limit_s:
         state = State.UNPROVEN if gap else State.BROKEN
@@ -169,6 +182,20 @@ def _detected(record: Record) -> Promise:
     return _promise(
         "detected", statement, state, evidence, measured_s=measured_s, limit_s=limit_s, line=line
     )
+
+
+def _untold(record: Record, fired_s: float) -> tuple[PromiseState, str]:
+    """Why nobody was told of an alert that fired `fired_s` after the fault."""
+    injected, limit_s = record.times.injected, record.plan.windows.detect_budget_s
+    assert injected is not None
+    told = f"fired at {fired_s:.1f} s, nobody was told"
+    waited_s = record.ended("detect") - injected
+    failed = next((e for e in record.all(NotificationFailed) if e.at >= injected), None)
+    if failed is not None:  # that is about us, not about who is told of what
+        return State.UNPROVEN, f"{told}: {failed.receiver} could not be: {failed.error}"
+    if waited_s < limit_s:
+        return State.UNPROVEN, f"{told} before the drill ended at {waited_s:.1f} s"
+    return State.BROKEN, f"{told} within {limit_s:.1f} s"
 
 
 def _before_the_fault(record: Record) -> Iterator[str]:

@@ -9,7 +9,7 @@ from rundrill.base.clock import MonotonicClock
 from rundrill.detection import AlertStatus, Detector, Labels, ScrapeTarget
 from rundrill.detection.rules import parse_rules
 from rundrill.errors import RulesError
-from tests.unit.detection.fakes import Watched
+from tests.unit.detection.fakes import FakeClock, Watched
 
 RULES = """
 groups:
@@ -55,6 +55,30 @@ def test_a_rule_goes_from_pending_to_firing_to_inactive_and_each_is_told_once() 
     assert fired.value == 20
     assert watched.changes[2].value is None
     assert watched.detector.evaluations == 9
+
+
+def test_every_evaluation_tells_the_states_of_all_series() -> None:
+    source = Source("x 20\n")
+    told: list[tuple[float, list[str]]] = []
+    clock = FakeClock()
+    detector = Detector(
+        parse_rules(RULES, "alerts.yml"),
+        lambda: [source.target],
+        clock=clock,
+        compression=10,
+        on_change=lambda _change: None,
+        on_scrape_failure=lambda _failure: None,
+        on_evaluation=lambda states, at: told.append(
+            (at, [str(series.status) for series in states["High"].series])
+        ),
+    )
+    for _ in range(4):
+        detector.step(clock.at)
+        clock.at += 1.0
+    source.text = "x 1\n"
+    detector.step(clock.at)
+    pending = [(1000.0 + second, ["pending"]) for second in range(3)]
+    assert told == [*pending, (1003.0, ["firing"]), (1004.0, [])]
 
 
 def test_targets_give_their_labels_and_their_health_as_up() -> None:

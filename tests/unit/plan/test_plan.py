@@ -32,6 +32,7 @@ class Files:
         self.runbook = folder / "runbooks/payment-service/runbook.md"
         self.bindings = folder / "runbooks/payment-service/bindings.yaml"
         self.rules = folder / "runbooks/payment-service/alerts.yml"
+        self.alertmanager = folder / "runbooks/payment-service/alertmanager.yml"
 
     def spoil(self, path: Path, old: str, new: str) -> None:
         text = path.read_text(encoding="utf-8")
@@ -145,6 +146,11 @@ def test_a_game_day_may_be_compressed_further_than_a_single_drill() -> None:
         ("bindings", "error rate: >-", "error ratio: >-", "no PromQL for 'error rate'"),
         ("rules", "payments:pod_restarts:10m > 3", "histogram_count(x) > 3", "alerts.yml"),
         ("rules", "groups:", "groups: [", "alerts.yml"),
+        ("alertmanager", "receiver: on-call", "receiver: on-cal", "did you mean on-call?"),
+        ("alertmanager", "repeat_interval: 4h", "repeat_interval: TODO", "no duration: 'TODO'"),
+        ("alertmanager", "alertname]", "TODO]", "still to decide"),
+        ("service", "alertmanager: alert", "alertmanagers: alert", "did you mean alertmanager"),
+        ("service", "alertmanager: alertmanager.yml", "alertmanager: no.yml", "does not exist"),
         ("runbook", "- **Response time**: 30 minutes", "", "states no response time"),
     ],
 )  # fmt: skip
@@ -164,6 +170,15 @@ def test_a_mistake_is_one_message_with_place_and_fix(
     assert message in told
     assert path.name in told
     assert len(told.splitlines()) <= 3
+
+
+def test_the_plan_says_who_is_told_and_that_nobody_is(files: Files) -> None:
+    told = files.plan().alertmanager_path
+    assert told is not None
+    assert told.endswith("runbooks/payment-service/alertmanager.yml")
+    files.spoil(files.service, "alertmanager: alertmanager.yml\n", "")
+    assert files.plan().alertmanager_path is None
+    assert read_inputs(files.experiment).routing is None
 
 
 def test_an_experiment_that_is_not_there_is_told(tmp_path: Path) -> None:

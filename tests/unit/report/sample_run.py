@@ -334,6 +334,9 @@ def held_events() -> list[e.Event]:
         ),
         *load(8, 153, hurt=(50, 80)),
         *steady(14, 148, hurt=(53, 83)),
+        e.NotificationFailed(
+            at=49.0, receiver="on-call", alerts=("PaymentPodRestarting",), error="HTTP 503"
+        ),
         e.ScrapeFailed(
             at=49.0, job="payments", instance="127.1.0.7:9102", error="connection refused"
         ),

@@ -16,6 +16,7 @@ from rundrill.events import (
     DrillAborted,
     DrillFailed,
     Event,
+    FaultInjected,
     FaultMissed,
     FaultUndone,
     LoadSampled,
@@ -71,6 +72,7 @@ class World:
     pending_until: float = 1e9
     evaluated_s_ago: float = 0.0
     harm_error: str | None = None
+    told_after_s: float | None = None
     told: list[str] = field(default_factory=list)
 
     # the detection
@@ -97,6 +99,14 @@ class World:
             "PaymentPodRestarting": Alert("firing" if firing else quiet),
             "Other": Alert("firing" if other else "inactive"),
         }
+
+    def notified(self, since: float) -> frozenset[str]:
+        """Times of the drill, which began at 1000."""
+        if self.injected_at is None or self.told_after_s is None:
+            return frozenset()
+        at = self.injected_at + self.told_after_s
+        told = at <= self.clock.at and at - 1000.0 >= since
+        return frozenset({"PaymentPodRestarting"} if told else ())
 
     @property
     def last_evaluation(self) -> float | None:
@@ -195,7 +205,9 @@ class World:
 class Rig:
     """A world, a drill in it, and the events it told."""
 
-    def __init__(self, folder: Path, *, arm: Arm = "drill", **world: Any) -> None:
+    def __init__(
+        self, folder: Path, *, arm: Arm = "drill", notifies: bool = False, **world: Any
+    ) -> None:
         self.clock = FakeClock()
         self.world = World(clock=self.clock, **world)
         self.events: list[Event] = []
@@ -225,6 +237,7 @@ class Rig:
                 claim=self.world.claim,
                 mark=self.world.mark,
                 unmark=lambda: self.world.told.append("unmark"),
+                notified=self.world.notified if notifies else None,
             ),
             emit=self.events.append,
             clock=self.clock,
@@ -234,6 +247,9 @@ class Rig:
     def run(self) -> None:
         for phase in ("baseline", "inject", "detect", "respond", "recover", "soak", "undo"):
             getattr(self.drill, phase)()
+
+    def ended(self, phase: str) -> PhaseEnded:
+        return next(e for e in self.events if isinstance(e, PhaseEnded) and e.phase == phase)
 
     def phases(self) -> dict[str, bool]:
         return {e.phase: e.passed for e in self.events if isinstance(e, PhaseEnded)}
@@ -340,6 +356,45 @@ def test_a_fault_that_does_not_land_is_undone_and_told(tmp_path: Path) -> None:
     rig.run()
     assert rig.phases() == {"setup": True, "baseline": True, "inject": False, "undo": True}
     assert rig.last(FaultMissed).evidence == "no pod runs it"
+
+
+def test_without_notification_an_alert_that_fires_is_enough_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path)
+    rig.run()
+    assert rig.ended("detect").why == "PaymentPodRestarting fired; nobody is notified"
+
+
+@pytest.mark.parametrize("arm", ["drill", "control"])
+def test_nobody_responds_before_somebody_was_told(tmp_path: Path, arm: Arm) -> None:
+    rig = Rig(tmp_path, arm=arm, notifies=True, told_after_s=20.0)
+    rig.run()
+    assert rig.ended("detect").passed
+    assert rig.ended("detect").why == "PaymentPodRestarting fired, and somebody was told"
+    injected = rig.last(FaultInjected).at
+    started = next(e for e in rig.events if isinstance(e, PhaseStarted) and e.phase == "respond")
+    assert 20.0 <= started.at - injected <= 21.0
+
+
+@pytest.mark.parametrize("told_after_s", [None, 45.0])
+def test_an_alert_that_fires_and_nobody_is_told_of_in_the_window_ends_the_drill(
+    tmp_path: Path, told_after_s: float | None
+) -> None:
+    rig = Rig(tmp_path, notifies=True, told_after_s=told_after_s)
+    rig.run()
+    detect = rig.ended("detect")
+    assert not detect.passed
+    assert detect.why == "PaymentPodRestarting fired, and nobody was told in time"
+    assert detect.at - rig.last(FaultInjected).at == pytest.approx(40.0, abs=1.0)
+    assert set(rig.phases()) == {"setup", "baseline", "inject", "detect", "undo"}
+    assert "follow" not in rig.world.told
+
+
+def test_the_dry_arm_needs_nobody_to_be_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, arm="dry", notifies=True)
+    rig.run()
+    assert rig.phases() == dict.fromkeys(["setup", "baseline", "inject", "detect", "respond"], True)
 
 
 def test_an_alert_that_never_fires_ends_the_drill_at_the_runbooks_window(tmp_path: Path) -> None:

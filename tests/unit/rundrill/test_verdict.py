@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakes import PLAN
+from fakes import PLAN, plan
 from recordings import HELD, alert, changed, command, load, missed, without
 
 from rundrill.events import (
     AlertChanged,
+    AlertNotified,
     BaselineJudged,
     CommandRefused,
     DrillAborted,
@@ -20,6 +21,7 @@ from rundrill.events import (
     FaultUndone,
     LoadStopped,
     MoneyChecked,
+    NotificationFailed,
     PhaseEnded,
     PhaseStarted,
     Recovered,
@@ -29,7 +31,7 @@ from rundrill.events import (
     SteadyStateSampled,
     StepSkipped,
 )
-from rundrill.model import Outcome, PromiseState
+from rundrill.model import Outcome, Promise, PromiseState
 from rundrill.verdict import judge
 
 
@@ -252,6 +254,75 @@ def test_an_alert_that_was_pending_and_never_fired_is_not_detected() -> None:
     gone = [e for e in waited_out(HELD) if not isinstance(e, AlertChanged)]
     events = [*gone[:at], alert(25.5, "pending"), *gone[at:]]
     assert state(events, "detected") is PromiseState.BROKEN
+
+
+# ---------------------------------------------------------------- who was told
+
+
+def notifying(*more: Event, until: float = 38.5) -> list[Event]:
+    """The drill that held, of a service that notifies somebody; `more` comes in the detection."""
+    events = [
+        replace(e, plan=plan(alertmanager_path="alertmanager.yml"))
+        if isinstance(e, DrillStarted)
+        else replace(e, at=until)
+        if isinstance(e, PhaseEnded) and e.phase == "detect"
+        else e
+        for e in HELD
+    ]
+    at = events.index(alert(38.0, "firing")) + 1
+    return [*events[:at], *more, *events[at:]]
+
+
+def told(at: float, name: str = "PaymentPodRestarting") -> AlertNotified:
+    return AlertNotified(at=at, alert=name, labels={}, receiver="on-call")
+
+
+def detected(events: list[Event]) -> Promise:
+    return next(p for p in judge(events).promises if p.id == "detected")
+
+
+def test_an_alert_is_detected_when_somebody_was_told_of_it() -> None:
+    promise = detected(notifying(told(38.4)))
+    assert promise.state is PromiseState.HELD
+    assert promise.measured_s == pytest.approx(12.4)
+    assert promise.evidence == (
+        "PaymentPodRestarting fired 12.0 s after the fault, somebody was told at 12.4 s"
+        " (limit 40.0 s)"
+    )
+    assert judge(notifying(told(38.4))).outcome is Outcome.HELD
+
+
+def test_an_alert_that_fires_and_nobody_is_told_of_breaks_the_promise() -> None:
+    for more in ([], [told(38.2, "Other")], [told(20.0)]):
+        promise = detected(notifying(*more, until=66.1))
+        assert promise.state is PromiseState.BROKEN
+        assert promise.evidence == "fired at 12.0 s, nobody was told within 40.0 s"
+    assert judge(notifying(until=66.1)).outcome is Outcome.BROKEN
+
+
+def test_a_message_that_comes_after_the_window_was_not_in_time() -> None:
+    promise = detected(notifying(told(67.0), until=67.1))
+    assert promise.state is PromiseState.BROKEN
+    assert "somebody was told at 41.0 s (limit 40.0 s)" in promise.evidence
+
+
+def test_a_drill_that_ended_before_somebody_was_told_proves_nothing() -> None:
+    promise = detected(notifying(until=40.0))
+    assert promise.state is PromiseState.UNPROVEN
+    assert promise.evidence == "fired at 12.0 s, nobody was told before the drill ended at 14.0 s"
+
+
+def test_a_message_that_we_could_not_deliver_proves_nothing_about_who_is_told() -> None:
+    failed = NotificationFailed(at=39.0, receiver="on-call", alerts=(), error="HTTP 503")
+    promise = detected(notifying(failed, until=66.1))
+    assert promise.state is PromiseState.UNPROVEN
+    assert "on-call could not be: HTTP 503" in promise.evidence
+    assert detected(notifying(failed, told(45.0), until=45.1)).state is PromiseState.HELD
+
+
+def test_without_notification_nobody_has_to_be_told() -> None:
+    assert state(HELD, "detected") is PromiseState.HELD
+    assert judge(HELD).times.notified is None
 
 
 def test_a_fix_that_fails_more_requests_than_the_fault_did_is_broken() -> None:
