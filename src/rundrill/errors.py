@@ -4,6 +4,7 @@
     ├── RunbookError         the runbook cannot be read, or lacks what a plan asks of it
     ├── BindingError         bindings.yaml
     ├── RulesError           the alert rules
+    ├── DetectionError       the Prometheus that is to evaluate them
     ├── ExperimentError      the experiment file
     ├── TargetError          the cluster, its kubeconfig, kubectl
     └── MachineError         this machine: disk, ports, missing programs
@@ -53,6 +54,10 @@ class BindingError(RundrillError):
 
 class RulesError(RundrillError):
     """The alert rules are wrong, or use PromQL that is not supported."""
+
+
+class DetectionError(RundrillError):
+    """The Prometheus that is to detect is not there, is none, or has other rules."""
 
 
 class ExperimentError(RundrillError):

@@ -104,6 +104,7 @@ class Session:
             emit=self.log.emit,
             clock=site.clock,
             started=self._started,
+            stale_after_s=lambda: self._detector.stale_after_s,
         )
         self.drill = self._make_drill()
 
@@ -223,6 +224,7 @@ class Session:
         rules = [f"{name}: {why}" for name, why in self._detector.rule_errors().items()]
         return {
             "the detection": self._detector.failure,
+            "the detection beside it": self._instruments.beside_failure,
             "the evaluation of the rules": RuntimeError("; ".join(rules)) if rules else None,
             "the observation": self._observer.failure,
             "the event log": self.log.failure,
@@ -266,6 +268,7 @@ class Session:
                 "platform": platform.platform(),
                 "cluster": self._cluster.version(),
                 "kubectl": _kubectl_version(self._site.kubectl),
+                "detection": self._detector.description,
             },
             rules=self._detector.evaluated_rules(),
         )

@@ -26,6 +26,8 @@ from rundrill.errors import RulesError
 
 LOOKBACK_S: Final = 300.0
 """How old an instant sample may be, as in Prometheus; divided by the compression."""
+STALE_S: Final = 3.0
+"""An evaluation that is older tells nothing about now."""
 _SCRAPES_IN_RANGE: Final = 3
 """A range shorter than this many scrapes can miss the two samples that a rate needs."""
 _MARGIN_S: Final = 10.0
@@ -39,6 +41,11 @@ def interval_s(compression: float) -> float:
     A rule over one minute then still sees three scrapes, up to a compression of 80 and more.
     """
     return min(1.0, 20.0 / compression)
+
+
+def lookback_s(compression: float, interval_s: float) -> float:
+    """How old an instant sample may be at this compression, and at least some scrapes."""
+    return max(LOOKBACK_S / compression, _SCRAPES_IN_RANGE * interval_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +101,7 @@ class Detector:
         self._on_change = on_change
         self._on_scrape_failure = on_scrape_failure
         self._wall_offset_s = wall_offset_s
-        lookback_s = max(LOOKBACK_S / compression, _SCRAPES_IN_RANGE * interval_s)
-        self._lookback_ms = round(lookback_s * 1000)
+        self._lookback_ms = round(lookback_s(compression, interval_s) * 1000)
         self._store = SampleStore(self._lookback_ms + round(_MARGIN_S * 1000))
         self._ingester = Ingester(self._store)
         # Shorter than the interval, so that a hanging target does not delay the next round.
@@ -189,6 +195,16 @@ class Detector:
         return {
             run.rule.name: f"{run.expression.text} for {run.for_s:g}s" for run in self._alert_runs()
         }
+
+    @property
+    def description(self) -> str:
+        """Who evaluates, for the report."""
+        return f"embedded (PromQL of {self._rules.dialect.value})"
+
+    @property
+    def stale_after_s(self) -> float:
+        """An evaluation that is older than this tells nothing about now."""
+        return STALE_S
 
     @property
     def last_evaluation(self) -> float | None:
