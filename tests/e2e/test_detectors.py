@@ -5,15 +5,20 @@ Their alert times must agree within one scrape and one evaluation: each has its 
 
 import json
 import math
+import signal
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from drills import TOP
+from drills import COMPRESSION as DRILL_COMPRESSION
+from drills import TOP, Drill
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.detection import AlertChange, ScrapeFailure, ScrapeTarget, interval_s, load_rules
 from rundrill.detectors import BESIDE, Detecting, detector_choice, make_beside, make_detector
+from rundrill.events import AlertChanged, DrillStarted
+from rundrill.model import Outcome
 from tests.unit.detection.prometheus_program import needs_prometheus
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, needs_prometheus]
@@ -139,3 +144,52 @@ def test_both_detectors_tell_the_same_times_of_the_same_targets(tmp_path: Path) 
     assert max(compared) <= AGREE_S
     assert ours.keys() == theirs.keys()
     assert list(tmp_path.iterdir()) == [tmp_path / BESIDE]
+
+
+def run(detector: str) -> tuple[str, ...]:
+    command = (sys.executable, "-m", "rundrill", "run", "--compress", DRILL_COMPRESSION)
+    return (*command, "--detector", detector, "experiments/crash-loop.yaml")
+
+
+def versions(drill: Drill) -> Mapping[str, str]:
+    return next(e for e in drill.events if isinstance(e, DrillStarted)).versions
+
+
+def test_a_drill_with_both_detectors_has_the_same_alert_times(drill: Drill) -> None:
+    assert drill.run(*run("both")) == 0
+    assert drill.verdict.outcome is Outcome.HELD
+    assert versions(drill)["detection"].startswith("embedded")
+    lines = [json.loads(line) for line in (drill.run_folder / BESIDE).read_text().splitlines()]
+    told = [(o["at"], o["alert"], o["state"]) for o in lines]
+    changes = [e for e in drill.events if isinstance(e, AlertChanged)]
+    ours = first_times([(e.at, e.alert, e.state) for e in changes], 0.0)
+    theirs = first_times(told, 0.0)
+    for key in ours.keys() | theirs.keys():
+        print(key, ours.get(key), theirs.get(key))
+    expected = ("PaymentPodRestarting", "firing")
+    assert expected in ours
+    agree_s = 2 * interval_s(float(DRILL_COMPRESSION))
+    assert abs(ours[expected] - theirs[expected]) <= agree_s
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+def test_a_drill_is_held_on_a_real_prometheus_alone(drill: Drill) -> None:
+    assert drill.run(*run("prometheus")) == 0
+    assert drill.verdict.outcome is Outcome.HELD
+    assert versions(drill)["detection"].startswith("Prometheus ")
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []
+
+
+def test_a_prometheus_that_dies_under_way_is_no_pass(drill: Drill) -> None:
+    """And it is no alert that did not fire."""
+    drill.start(*run("prometheus"))
+    drill.wait_for_phase("detect")
+    [found] = [p for p in drill.processes() if p.name() == "prometheus"]
+    found.send_signal(signal.SIGKILL)
+    code = drill.finish()
+    assert code not in (0, 1)
+    assert "prometheus ended" in drill.output
+    assert drill.left_running() == []
+    assert drill.left_on_disk() == []

@@ -121,6 +121,26 @@ def test_while_the_list_hangs_the_last_one_counts() -> None:
         assert asked[0] == 2
 
 
+def test_a_target_that_went_while_it_was_scraped_is_no_failure() -> None:
+    targets: list[ScrapeTarget] = []
+    bridge = bridge_of(lambda: list(targets))
+
+    def fetch() -> str:
+        bridge._roster = ()  # a newer list came meanwhile
+        raise ConnectionResetError("terminated")
+
+    targets.append(ScrapeTarget("app", "1", fetch))
+    assert len(read(bridge.page())) == 1
+    assert bridge.take_failures() == []
+
+
+def test_a_bug_is_kept_and_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = bridge_of(lambda: [ScrapeTarget("app", "1", lambda: "a 1\n")])
+    monkeypatch.setattr(bridge, "_read", lambda *_: 1 / 0)
+    assert bridge.page() is None
+    assert isinstance(bridge.failure, ZeroDivisionError)
+
+
 def test_a_list_that_cannot_be_used_ends_the_detection() -> None:
     one = ScrapeTarget("app", "1", lambda: "a 1\n")
     bridge = bridge_of(lambda: [one, one])

@@ -2,9 +2,9 @@
 
 One page with all labels in it (`honor_labels`), not one address for each target: Prometheus
 learns of a new target up to ten seconds late (its discovery and its scrape manager both wait five),
-which no configuration shortens. Of a drill whose minute lasts four seconds that would be the
-larger part. So what a target is labelled with, and `up`, is made here by the embedded detector's
-own rules; everything from the text on is Prometheus's.
+which no configuration shortens (prometheus/prometheus#6913). Of a drill whose minute lasts four
+seconds that would be the larger part. So what a target is labelled with, and `up`, is made here by
+the embedded detector's own rules; everything from the text on is Prometheus's.
 """
 
 import threading
@@ -30,7 +30,7 @@ Targets = Callable[[], Sequence[ScrapeTarget]]
 class Bridge:
     """Serves `/metrics` on a free loopback port. Each scrape of it scrapes every target.
 
-    `failure` is set when the list of targets cannot be used; the page is then refused.
+    `failure` is set when the list of targets cannot be used, or by a bug; the page is then refused.
     """
 
     def __init__(self, targets: Targets, *, interval_s: float, clock: Clock) -> None:
@@ -91,29 +91,38 @@ class Bridge:
     def page(self) -> str | None:
         """Every target scraped now, in the text format; None while there is no list of them."""
         with self._lock:  # two scrapes at once would tell one failure twice
-            now = self._clock.now()
-            targets = self._known_targets()
-            if targets is None:
+            try:
+                return self._page()
+            except BaseException as error:  # noqa: BLE001 - a bug is told, not a page that is missing
+                self.failure = error
                 return None
-            answers = self._scraper.scrape(targets)
-            lines: list[str] = []
-            failing: set[tuple[str, str]] = set()
-            for target in targets:
-                found, error = self._read(target, answers[target.key])
-                lines += found
-                if error is None:
-                    continue
-                failing.add(target.key)
-                if target.key not in self._failing:
-                    failure = ScrapeFailure(
-                        at=now, job=target.job, instance=target.instance, error=error
-                    )
-                    self._failures.append(failure)
-            self._failing = frozenset(failing)
-            self.pages += 1
-            return "".join(f"{line}\n" for line in lines)
 
     # ------------------------------------------------------------ inside
+
+    def _page(self) -> str | None:
+        now = self._clock.now()
+        targets = self._known_targets()
+        if targets is None:
+            return None
+        answers = self._scraper.scrape(targets)
+        lines: list[str] = []
+        failing: set[tuple[str, str]] = set()
+        for target in targets:
+            found, error = self._read(target, answers[target.key])
+            lines += found
+            if error is None:
+                continue
+            failing.add(target.key)
+            # One that a newer list has no more was only late to be known as gone.
+            gone = all(target.key != one.key for one in self._roster or ())
+            if target.key not in self._failing and not gone:
+                failure = ScrapeFailure(
+                    at=now, job=target.job, instance=target.instance, error=error
+                )
+                self._failures.append(failure)
+        self._failing = frozenset(failing)
+        self.pages += 1
+        return "".join(f"{line}\n" for line in lines)
 
     def _known_targets(self) -> Sequence[ScrapeTarget] | None:
         if self._asking is None or not self._asking.is_alive():
