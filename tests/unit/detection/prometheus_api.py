@@ -17,8 +17,9 @@ AHEAD_S = 1_700_000_000.25
 
 
 def rfc3339(at: float) -> str:
-    whole = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at)
-    return f"{whole:%Y-%m-%dT%H:%M:%S.%f}123Z"
+    """With nanoseconds, in the zone of a Prometheus that is not in UTC."""
+    whole = datetime(1970, 1, 1, 5, 30, tzinfo=UTC) + timedelta(seconds=at)
+    return f"{whole:%Y-%m-%dT%H:%M:%S.%f}123+05:30"
 
 
 @dataclass

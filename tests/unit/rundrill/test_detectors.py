@@ -5,9 +5,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rundrill.base.clock import MonotonicClock
+from rundrill.base.wait import until
 from rundrill.cli import BAD_INPUT, main
 from rundrill.detection import AlertChange, AlertStatus, Detector, ScrapeTarget, load_rules
 from rundrill.detection.labels import Labels
@@ -168,3 +170,43 @@ def test_a_prometheus_that_runs_must_have_our_rules(tmp_path: Path) -> None:
         assert server.ended is None  # it is not ours to end
     finally:
         server.stop()
+
+
+@needs_prometheus
+def test_our_own_is_asked_on_our_targets_and_its_death_is_seen(tmp_path: Path) -> None:
+    clock = MonotonicClock()
+    target = ScrapeTarget("app", "1", lambda: "payments_build_info 1\n", {"pod": "p"})
+    detector = make_detector(detector_choice("prometheus"), parts(tmp_path, [target]))
+    try:
+        detector.start()
+        until(
+            lambda: detector.last_evaluation,
+            what="an evaluation", budget_s=30, every_s=0.05, clock=clock,
+        )  # fmt: skip
+        labels = Labels(
+            {"__name__": "payments_build_info", "job": "app", "instance": "1", "pod": "p"}
+        )
+        assert detector.query("payments_build_info") == [(labels, 1.0)]
+        assert detector.alerts()["PaymentSuccessRateLow"].status is AlertStatus.INACTIVE
+        assert (detector.rule_errors(), detector.failure) == ({}, None)
+        [process] = [
+            p
+            for p in psutil.Process().children(recursive=True)
+            if p.name() == "prometheus" and str(tmp_path) in " ".join(p.cmdline())
+        ]
+        process.kill()
+        until(lambda: detector.failure, what="its end", budget_s=30, every_s=0.05, clock=clock)
+        assert "prometheus ended: " in str(detector.failure)
+        assert detector.query("payments_build_info") == []
+    finally:
+        detector.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_prometheus
+def test_targets_that_cannot_be_listed_end_the_start(tmp_path: Path) -> None:
+    target = ScrapeTarget("app", "1", lambda: "a 1\n")
+    detector = make_detector(detector_choice("prometheus"), parts(tmp_path, [target, target]))
+    with pytest.raises(ValueError, match="same job and instance"):
+        detector.start()
+    assert list(tmp_path.iterdir()) == []
