@@ -135,7 +135,11 @@ class Drill:
                 os.kill(int(line.split()[0]), signal.SIGKILL)
 
     def left_running(self) -> list[str]:
-        """Processes of ours: by the mark in their environment, or by a path of this folder."""
+        """Processes of ours, as text: pid and command line."""
+        return [f"{p.pid} {' '.join(p.info['cmdline'] or [])[:150]}" for p in self.processes()]
+
+    def processes(self) -> list[psutil.Process]:
+        """Ours: by the mark in their environment, or by a path of this folder."""
         found = []
         for process in psutil.process_iter(["pid", "cmdline"]):
             try:
@@ -147,7 +151,7 @@ class Drill:
             if process.pid != os.getpid() and (
                 marked or str(self.folder) in line or cwd.startswith(str(self.folder))
             ):
-                found.append(f"{process.pid} {line[:150]}")
+                found.append(process)
         return found
 
     def left_on_disk(self) -> list[str]:

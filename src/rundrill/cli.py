@@ -22,6 +22,7 @@ from rundrill import (
 from rundrill.base import out
 from rundrill.base.clock import MonotonicClock
 from rundrill.base.options import Parser, number
+from rundrill.detectors import CHOICES, EMBEDDED, detector_choice, require_usable
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
 from rundrill.inputs import Inputs, make_plans, read_inputs
@@ -114,6 +115,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
         experiment.check(path)
     require_room(options.runs)
     kubectl = find_kubectl()
+    detector = detector_choice(options.detector)
     workplace = Workplace()
     with workplace.lock():
         local = workplace.local(read[0].service, kubectl=kubectl, clock=clock, say=_say)
@@ -128,6 +130,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
         legs = game_day.make_legs(plans(options.compress if up is None else up), arms=arms)
         plan = legs[0].plan
         _say(f"compression {plan.compression:g}: {plan.compression_reason}")
+        require_usable(detector, read[0].rules, compression=plan.compression, clock=clock)
         unended: RundrillError | None = None
         try:
             if up is None:
@@ -145,6 +148,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
                 ),
                 runs=options.runs,
                 listener=_listener(len(legs)),
+                detector=detector,
             )
         finally:
             if up is None:
@@ -322,6 +326,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     arms.add_argument(
         "--dry", action="store_true", help="everything but the fault: every alert stays silent"
+    )
+    run.add_argument(
+        "--detector",
+        default=EMBEDDED,
+        metavar="WHO",
+        help=f"who evaluates the alert rules: {CHOICES} (default: %(default)s)",
     )
     run.add_argument("--strict", action="store_true", help="accepted findings fail like all others")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders go")

@@ -5,6 +5,7 @@
     ├── BindingError         bindings.yaml
     ├── RulesError           the alert rules
     ├── RoutingError         the Alertmanager configuration
+    ├── DetectionError       the Prometheus that is to evaluate them
     ├── ExperimentError      the experiment file
     ├── TargetError          the cluster, its kubeconfig, kubectl
     └── MachineError         this machine: disk, ports, missing programs
@@ -58,6 +59,10 @@ class RulesError(RundrillError):
 
 class RoutingError(RundrillError):
     """The Alertmanager configuration is wrong, or says what is not supported."""
+
+
+class DetectionError(RundrillError):
+    """The Prometheus that is to detect is not there, is none, or has other rules."""
 
 
 class ExperimentError(RundrillError):

@@ -194,6 +194,7 @@ def _open(path: Path, lock: ExitStack) -> Session:
             compression=compression,
             folder=runs / run_id,
             clock=clock,
+            scratch=place.scratch,
         )
     require_room(runs)
     session = Session(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill import experiment
+from rundrill.detectors import DEFAULT, DetectorChoice
 from rundrill.errors import ExperimentError, RundrillError
 from rundrill.events import Event, FaultUndone
 from rundrill.inputs import Inputs
@@ -88,6 +89,7 @@ def run(
     site: Site,
     runs: Path,
     listener: Callable[[Leg], Listener],
+    detector: DetectorChoice = DEFAULT,
 ) -> tuple[Path, Sequence[Ended]]:
     """Runs the legs against a target that is up; gives the day's folder and how each ended.
 
@@ -107,6 +109,8 @@ def run(
             compression=legs[0].plan.compression,
             folder=day,
             clock=site.clock,
+            scratch=site.scratch,
+            detector=detector,
         )
     require_room(runs)
     for leg in legs:  # a drill that is never reached is seen as not run

@@ -8,14 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
-from rundrill.detection import (
-    AlertChange,
-    Detector,
-    RuleSet,
-    ScrapeFailure,
-    interval_s,
-)
+from rundrill.detection import AlertChange, RuleSet, ScrapeFailure
 from rundrill.detection.notify import DeliveryFailure, Notification, Notifier, Routing
+from rundrill.detectors import DEFAULT, Detecting, DetectorChoice, make_beside, make_detector
 from rundrill.events import Event
 from rundrill.load import DrillLoad, Load
 from rundrill.model import LoadProfile
@@ -49,7 +44,9 @@ class Instruments:
         compression: float,
         folder: Path,
         clock: Clock,
+        scratch: Path,
         routing: Routing | None = None,
+        detector: DetectorChoice = DEFAULT,
     ) -> None:
         address = cluster.cluster_ip(service.load_namespace, service.load_service)
         self._clock = clock
@@ -76,17 +73,18 @@ class Instruments:
             )
         )
         """None when nobody is notified."""
-        self.detector = Detector(
-            rules,
-            scrape_targets(cluster, cluster.nodes(), service, self._load),
-            clock=clock,
-            interval_s=interval_s(compression),
+        parts = Detecting(
+            rules=rules,
+            targets=scrape_targets(cluster, cluster.nodes(), service, self._load),
             compression=compression,
+            clock=clock,
+            scratch=scratch,
             on_change=self._on_change,
             on_scrape_failure=self._on_scrape_failure,
-            wall_offset_s=self._wall_offset_s,  # for `time()` in rules
             on_evaluation=None if self.notifier is None else self.notifier.take,
         )
+        self.detector = make_detector(detector, parts)
+        self._beside = make_beside(detector, parts, folder=folder, zero=self.zero)
         self.books = GatewayBooks(cluster, service.charges)
         self._listener: tuple[Emit, float] | None = None
         self._told: list[tuple[float, str]] = []
@@ -104,14 +102,23 @@ class Instruments:
             if self.notifier is not None:
                 self.notifier.start()
             self.detector.start()
+            if self._beside is not None:
+                self._beside.start()
 
     def stop(self) -> None:
         """Ends all; harmless to repeat."""
         self._listener = None
         self._load.stop()
         self.detector.stop()
+        if self._beside is not None:
+            self._beside.stop()
         if self.notifier is not None:
             self.notifier.stop()
+
+    @property
+    def beside_failure(self) -> BaseException | None:
+        """What ended a second detector that only records."""
+        return None if self._beside is None else self._beside.failure
 
     def attach(self, emit: Emit, started: float) -> None:
         """From now on what is detected is told to `emit`, in seconds since `started`.

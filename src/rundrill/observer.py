@@ -22,7 +22,7 @@ INTERVAL_S = 1.0
 ANSWERS_BUDGET_S = 25.0
 """How long the last requests may take: twice the load's ten seconds, a retry and a sample."""
 STALE_S = 3.0
-"""An evaluation that is older tells nothing about now."""
+"""An evaluation that is older tells nothing about now, unless the detector says otherwise."""
 
 
 class Alert(Protocol):
@@ -80,6 +80,7 @@ class Observer:
         clock: Clock,
         started: float,
         oldest_in_flight: str | None = None,
+        stale_after_s: Callable[[], float] = lambda: STALE_S,
     ) -> None:
         self._bounds = bounds
         self._oldest_in_flight = oldest_in_flight
@@ -88,6 +89,7 @@ class Observer:
         self._emit = emit
         self._clock = clock
         self._started = started
+        self._stale_after_s = stale_after_s
         self._looks: list[Look] = []
         self._answered_until = -math.inf
         self._harm: Callable[[], str | None] = lambda: None
@@ -142,7 +144,7 @@ class Observer:
         """One evaluation now."""
         harm, unmeasured = self._look_for_harm()
         evaluated = self._detection.last_evaluation
-        stale = evaluated is None or self._clock.now() - evaluated > STALE_S
+        stale = evaluated is None or self._clock.now() - evaluated > self._stale_after_s()
         if stale:
             unmeasured = unmeasured or "the detection is behind"
         # Old numbers are no numbers.

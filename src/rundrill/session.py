@@ -105,6 +105,7 @@ class Session:
             clock=site.clock,
             started=self._started,
             oldest_in_flight=inputs.service.oldest_in_flight,
+            stale_after_s=lambda: self._detector.stale_after_s,
         )
         self.drill = self._make_drill()
 
@@ -227,6 +228,7 @@ class Session:
         return {
             "the detection": self._detector.failure,
             "the notification": None if notifier is None else notifier.failure,
+            "the detection beside it": self._instruments.beside_failure,
             "the evaluation of the rules": RuntimeError("; ".join(rules)) if rules else None,
             "the observation": self._observer.failure,
             "the event log": self.log.failure,
@@ -273,6 +275,7 @@ class Session:
                 "platform": platform.platform(),
                 "cluster": self._cluster.version(),
                 "kubectl": _kubectl_version(self._site.kubectl),
+                "detection": self._detector.description,
             },
             rules=self._detector.evaluated_rules(),
             designs=self._detector.rule_designs(self._instruments.group_wait_s),

@@ -1,7 +1,8 @@
 """Scrape, PromQL, alert states. Knows nothing of runbooks or drills."""
 
 from rundrill.detection.alerts import ALERT_NAME, AlertSeries, AlertState, AlertStatus
-from rundrill.detection.detector import AlertChange, Detector, interval_s
+from rundrill.detection.detector import AlertChange, Detector, interval_s, lookback_s
+from rundrill.detection.interface import Detection
 from rundrill.detection.labels import Labels
 from rundrill.detection.rules import AlertRule, RecordingRule, RuleGroup, RuleSet, load_rules
 from rundrill.detection.scrape import ScrapeFailure, ScrapeTarget
@@ -15,6 +16,7 @@ __all__ = [
     "AlertState",
     "AlertStatus",
     "Comparison",
+    "Detection",
     "Detector",
     "Labels",
     "RecordingRule",
@@ -25,5 +27,6 @@ __all__ = [
     "Stated",
     "interval_s",
     "load_rules",
+    "lookback_s",
     "stated",
 ]

@@ -1,10 +1,10 @@
 """What rules and queries spend by their own design: windows, intervals, `for`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from rundrill.detection.promql import Expression
-from rundrill.detection.rule_run import AlertRun, RecordingRun
+from rundrill.detection.rules import AlertRule, RecordingRule, RuleSet, compile_rule
 from rundrill.measured import Measure
 from rundrill.model import RuleDesign
 
@@ -17,34 +17,44 @@ def nobody_is_told(_labels: Mapping[str, str]) -> float | None:
     return None
 
 
-def recorded_ranges(runs: Iterable[AlertRun | RecordingRun]) -> Mapping[str, timedelta]:
+def recorded_ranges(rules: RuleSet, compression: float) -> Mapping[str, timedelta]:
     """Metric to how far back the recording rules look that make it, through each other.
 
     A rule sees what rules before it recorded, as the evaluation does.
     """
     found: dict[str, timedelta] = {}
-    for run in runs:
-        if isinstance(run, RecordingRun):
-            own = run.expression.longest_range(found)
-            found[run.rule.record] = max(own, found.get(run.rule.record, timedelta()))
+    for group in rules.groups:
+        for rule in group.rules:
+            if isinstance(rule, RecordingRule):
+                own = compile_rule(rule, rules, compression).longest_range(found)
+                found[rule.record] = max(own, found.get(rule.record, timedelta()))
     return found
 
 
-def design_of(
-    run: AlertRun,
+def rule_designs(
+    rules: RuleSet,
     *,
-    recorded: Mapping[str, timedelta],
-    scrape_s: float,
-    evaluation_s: float,
-    group_wait_s: GroupWait,
-) -> RuleDesign:
-    return RuleDesign(
-        window_s=run.expression.longest_range(recorded).total_seconds(),
-        scrape_s=scrape_s,
-        evaluation_s=evaluation_s,
-        for_s=run.for_s,
-        group_wait_s=group_wait_s({**run.rule.labels, "alertname": run.rule.name}),
-    )
+    compression: float,
+    interval_s: float,
+    group_wait_s: GroupWait = nobody_is_told,
+) -> Mapping[str, RuleDesign]:
+    """Alert name to what its rule spends by design, in real seconds after compression.
+
+    `interval_s` is that of the scrapes, and of the groups that state none of their own.
+    """
+    recorded = recorded_ranges(rules, compression)
+    return {
+        rule.name: RuleDesign(
+            window_s=compile_rule(rule, rules, compression).longest_range(recorded).total_seconds(),
+            scrape_s=interval_s,
+            evaluation_s=max((group.interval_s or 0.0) / compression, interval_s),
+            for_s=rule.for_s / compression,
+            group_wait_s=group_wait_s({**rule.labels, "alertname": rule.name}),
+        )
+        for group in rules.groups
+        for rule in group.rules
+        if isinstance(rule, AlertRule)
+    }
 
 
 def measure_of(expression: Expression, recorded: Mapping[str, timedelta]) -> Measure:

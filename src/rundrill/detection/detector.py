@@ -7,14 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from rundrill.base.clock import Clock
+from rundrill.detection import design
 from rundrill.detection.alerts import AlertState, AlertStatus
-from rundrill.detection.design import (
-    GroupWait,
-    design_of,
-    measure_of,
-    nobody_is_told,
-    recorded_ranges,
-)
 from rundrill.detection.labels import Labels
 from rundrill.detection.promql import (
     EvaluationError,
@@ -35,6 +29,8 @@ from rundrill.model import RuleDesign
 
 LOOKBACK_S: Final = 300.0
 """How old an instant sample may be, as in Prometheus; divided by the compression."""
+STALE_S: Final = 3.0
+"""An evaluation that is older tells nothing about now."""
 _SCRAPES_IN_RANGE: Final = 3
 """A range shorter than this many scrapes can miss the two samples that a rate needs."""
 _MARGIN_S: Final = 10.0
@@ -48,6 +44,11 @@ def interval_s(compression: float) -> float:
     A rule over one minute then still sees three scrapes, up to a compression of 80 and more.
     """
     return min(1.0, 20.0 / compression)
+
+
+def lookback_s(compression: float, interval_s: float) -> float:
+    """How old an instant sample may be at this compression, and at least some scrapes."""
+    return max(LOOKBACK_S / compression, _SCRAPES_IN_RANGE * interval_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +107,7 @@ class Detector:
         self._on_scrape_failure = on_scrape_failure
         self._wall_offset_s = wall_offset_s
         self._on_evaluation = on_evaluation
-        lookback_s = max(LOOKBACK_S / compression, _SCRAPES_IN_RANGE * interval_s)
-        self._lookback_ms = round(lookback_s * 1000)
+        self._lookback_ms = round(lookback_s(compression, interval_s) * 1000)
         self._store = SampleStore(self._lookback_ms + round(_MARGIN_S * 1000))
         self._ingester = Ingester(self._store)
         # Shorter than the interval, so that a hanging target does not delay the next round.
@@ -205,27 +205,33 @@ class Detector:
             run.rule.name: f"{run.expression.text} for {run.for_s:g}s" for run in self._alert_runs()
         }
 
-    def rule_designs(self, group_wait_s: GroupWait = nobody_is_told) -> Mapping[str, RuleDesign]:
+    def rule_designs(
+        self, group_wait_s: design.GroupWait = design.nobody_is_told
+    ) -> Mapping[str, RuleDesign]:
         """Alert name to what its rule spends by design, in real seconds after compression."""
-        recorded = self._recorded()
-        return {
-            run.rule.name: design_of(
-                run,
-                recorded=recorded,
-                scrape_s=self._interval_s,
-                evaluation_s=max(group.interval_s, self._interval_s),
-                group_wait_s=group_wait_s,
-            )
-            for group in self._groups
-            for run in group.runs
-            if isinstance(run, AlertRun)
-        }
+        return design.rule_designs(
+            self._rules,
+            compression=self._compression,
+            interval_s=self._interval_s,
+            group_wait_s=group_wait_s,
+        )
 
     def measure(self, expr: str) -> Measure:
         """What a query's number is: its percentile and its window. Raises as `query` does."""
         with self._lock:
             expression = self._queries.get(expr) or self._compiled_query(expr)
-        return measure_of(expression, self._recorded())
+        recorded = design.recorded_ranges(self._rules, self._compression)
+        return design.measure_of(expression, recorded)
+
+    @property
+    def description(self) -> str:
+        """Who evaluates, for the report."""
+        return f"embedded (PromQL of {self._rules.dialect.value})"
+
+    @property
+    def stale_after_s(self) -> float:
+        """An evaluation that is older than this tells nothing about now."""
+        return STALE_S
 
     @property
     def last_evaluation(self) -> float | None:
@@ -274,9 +280,6 @@ class Detector:
         self._keep_for(expression)
         self._queries[expr] = expression
         return expression
-
-    def _recorded(self) -> Mapping[str, timedelta]:
-        return recorded_ranges(run for group in self._groups for run in group.runs)
 
     def _alert_runs(self) -> list[AlertRun]:
         return [run for group in self._groups for run in group.runs if isinstance(run, AlertRun)]

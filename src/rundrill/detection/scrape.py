@@ -154,7 +154,7 @@ class Ingester:
         for line, value in samples(text):
             series = cached.get(line)
             if series is None:
-                labels = _with_target(series_labels(line), known.labels)
+                labels = with_target(series_labels(line), known.labels)
                 series = cached[line] = self._store.series(labels)
             if series in found:
                 raise ExpositionError(f"the series {line} is there twice")
@@ -162,6 +162,7 @@ class Ingester:
         return found
 
 
-def _with_target(labels: Labels, target: Labels) -> Labels:
+def with_target(labels: Labels, target: Labels) -> Labels:
+    """A sample's labels under those of its target; what they hide becomes `exported_<name>`."""
     moved = {f"exported_{name}": labels[name] for name in target if name in labels}
     return labels.updated({**moved, **target})
