@@ -35,6 +35,7 @@ def instruments(folder: Path, *, notifies: bool = True) -> Instruments:
         compression=15.0,
         folder=folder,
         clock=FakeClock(),
+        scratch=folder,
         routing=ROUTING if notifies else None,
     )
     made._wall_offset_s = WALL_S
