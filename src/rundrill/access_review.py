@@ -43,11 +43,11 @@ def require_allowed(cluster: Reviewer, needs: Sequence[Need], *, path: Path) -> 
     missing = [need for need, yes in zip(needs, answers, strict=True) if not yes]
     if missing:
         raise TargetError(
-            f"the account may not do {len(missing)} of the {len(needs)} things that the drills"
-            " need, so nothing was started:\n" + "\n".join(map(_told, missing)),
+            f"this account lacks {len(missing)} of the {len(needs)} permissions that the drills"
+            " need; nothing was started:\n" + "\n".join(map(_told, missing)),
             path=path,
-            fix="let an administrator `kubectl apply -f deploy/rbac.yaml` (of your own experiments:"
-            " `rundrill plan --rbac EXPERIMENT...`), and use the account that it makes",
+            fix="as an administrator `kubectl apply -f deploy/rbac.yaml`, then use the account"
+            " that it makes; for experiments of your own see docs/permissions.md",
         )
 
 

@@ -74,9 +74,10 @@ def _told(options: argparse.Namespace, previews: Sequence[Preview]) -> str:
 def _head(experiments: Sequence[Path], unknown: Sequence[str]) -> str:
     """Which drills these are, and what is missing."""
     folders = ", ".join(dict.fromkeys(f"{path.parent}/" for path in experiments))
+    count = len(experiments)
+    drills = f"{count} drills of {folders} need" if count > 1 else f"{experiments[0]} needs"
     lines = [
-        f"What {len(experiments)} drills of {folders} need, and no more: `rundrill plan --rbac`"
-        " made it.",
+        f"What {drills}, and no more: `rundrill plan --rbac` made it.",
         "For the account `rundrill` in the namespace `rundrill`; docs/permissions.md says more.",
         *(f"Not in it, since nobody can tell what it asks for: {text}" for text in unknown),
     ]

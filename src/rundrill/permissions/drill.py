@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from rundrill.claims import Command
 from rundrill.faults import FAULTS
@@ -17,8 +16,6 @@ from rundrill.runbook.kubectl import read_invocation
 from rundrill.target.cluster import DECLARED
 
 Found = Iterable[tuple[Access, str]]
-
-_MARKED: Final = ("create", "delete", "get", "update")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +100,10 @@ def _marker(plan: Plan) -> Found:
     # Whose fault is in this cluster, wherever it is.
     yield _access("", "configmaps", "list"), "marker"
     for namespace in plan.blast_radius.namespaces:
-        for verb in _MARKED:
+        for verb in ("create", "get", "delete"):
             yield _access(namespace, "configmaps", verb), "marker"
+    # One of them gets the undo entry.
+    yield _access(min(plan.blast_radius.namespaces), "configmaps", "update"), "marker"
 
 
 def _fault(plan: Plan) -> Found:

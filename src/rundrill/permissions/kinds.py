@@ -38,6 +38,7 @@ _CLUSTER: Final = {
     "apiregistration.k8s.io": "apiservices/apiservice",
     "certificates.k8s.io": "certificatesigningrequests/certificatesigningrequest/csr",
     "networking.k8s.io": "ingressclasses/ingressclass",
+    "resource.k8s.io": "resourceslices/resourceslice",
     "node.k8s.io": "runtimeclasses/runtimeclass",
     "rbac.authorization.k8s.io": "clusterroles/clusterrole clusterrolebindings/clusterrolebinding",
     "scheduling.k8s.io": "priorityclasses/priorityclass/pc",

@@ -32,8 +32,8 @@ _DESCRIBED: Final[Mapping[str, tuple[str, ...]]] = {
     "persistentvolumeclaims": ("pods", "events"),
     "networkpolicies": (),
     "secrets": (),
-    "namespaces": ("resourcequotas", "limitranges"),
-    "nodes": ("pods", "events"),
+    "namespaces": (),
+    "nodes": ("pods", "events", "resourceslices"),
 }
 """What `describe` lists beside the object; events, where nothing is said here."""
 
@@ -66,9 +66,7 @@ class _Asked:
     def __init__(self, invocation: Invocation) -> None:
         self._call = invocation
         everywhere = invocation.has("all-namespaces")
-        self._namespace = (
-            "" if everywhere else invocation.flags.get("namespace", ("default",))[-1]
-        )
+        self._namespace = "" if everywhere else invocation.flags.get("namespace", ("default",))[-1]
 
     def accesses(self) -> Iterator[Access]:
         verb = self._call.verb
@@ -82,17 +80,22 @@ class _Asked:
 
     def get(self) -> Iterator[Access]:
         for target in self._targets():
-            yield self._read(target)
+            yield from self._shown(target)
             if self._call.has("watch", "watch-only"):
                 yield self._on(target.resource, "watch")
 
     def describe(self) -> Iterator[Access]:
         for target in self._targets():
             resource = target.resource
-            yield self._read(target)
-            yield self._on(resource, "get")
+            yield from self._shown(target)
+            if not target.named:
+                yield self._on(resource, "get")
             for beside in _DESCRIBED.get(resource.name, ("events",)):
                 yield self._on(KINDS[beside], "list", everywhere=not resource.namespaced)
+            if resource.name == "namespaces":
+                for namespace in self._names() or [""]:
+                    for beside in ("resourcequotas", "limitranges"):
+                        yield Access(namespace=namespace, group="", resource=beside, verb="list")
             if resource.name == "nodes":
                 yield Access(
                     namespace="kube-node-lease",
@@ -221,6 +224,14 @@ class _Asked:
     def _read(self, target: _Target, part: str = "") -> Access:
         return self._on(target.resource, "get" if target.named else "list", part)
 
+    def _shown(self, target: _Target) -> Iterator[Access]:
+        """A namespace counts as within itself: a role there may let it be read."""
+        if target.resource == KINDS["namespaces"] and target.named:
+            for name in self._names():
+                yield Access(namespace=name, group="", resource="namespaces", verb="get")
+        else:
+            yield self._read(target)
+
     def _pod_of(self, words: Sequence[str]) -> Iterator[Access]:
         """How a pod is found that is named as `pod`, `pod/name` or `deployment/name`."""
         kind, slash, _ = "".join(words).partition("/")
@@ -247,6 +258,11 @@ class _Asked:
             for kind in words[0].split(",")
             for resource in (ALL if kind == "all" else [self._resource(kind)])
         ]
+
+    def _names(self) -> Sequence[str]:
+        """Of the objects, however they are written."""
+        words = self._call.arguments
+        return words[1:] if "/" not in words[0] else [word.partition("/")[2] for word in words]
 
     @staticmethod
     def _resource(word: str) -> Resource:
