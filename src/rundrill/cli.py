@@ -15,6 +15,7 @@ from rundrill import (
     game_day,
     init_command,
     lint_command,
+    plan_command,
     report,
     show_command,
     verdict,
@@ -27,6 +28,7 @@ from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
 from rundrill.inputs import Inputs, make_plans, read_inputs
 from rundrill.model import Arm, Outcome, Plan
+from rundrill.permissions import require_inside
 from rundrill.plan import read_service
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
@@ -50,6 +52,7 @@ examples:
   rundrill run --with-control experiments/crash-loop.yaml    would it have healed by itself?
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
+  rundrill plan experiments/crash-loop.yaml       what would it do, touch and need?
   rundrill show runbooks/payment-service/runbook.md    what does it state, line by line?
   rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
   rundrill coverage runs --html coverage.html     which of its claims are proven?
@@ -71,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "down": lambda: _down(options, clock),
         "recover": lambda: _recover(options, clock),
         "report": lambda: _report(options),
+        "plan": lambda: plan_command.run(options, _wall_s(options)),
         "show": lambda: show_command.run(options),
         "lint": lambda: lint_command.run(options),
         "coverage": lambda: coverage_command.run(options),
@@ -100,9 +104,7 @@ def entry() -> None:
 
 def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
     read = [read_inputs(path) for path in options.experiment]
-
-    count = len(read)
-    wall_s = options.wall or (WALL_S if count == 1 else WALL_EACH_S * count)
+    wall_s = _wall_s(options)
 
     def plans(compression: float | None) -> Sequence[tuple[Inputs, Plan]]:
         made = make_plans(read, target="local", compression=compression, wall_s=wall_s)
@@ -110,7 +112,8 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
 
     # Everything the drills need is checked before anything is started.
     arms = _arms(options)
-    game_day.make_legs(plans(options.compress), arms=arms)
+    for leg in game_day.make_legs(plans(options.compress), arms=arms):
+        require_inside(leg.plan)
     for path in options.experiment:
         experiment.check(path)
     require_room(options.runs)
@@ -167,6 +170,13 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
         return BAD_INPUT
     aborted = any(leg.verdict and leg.verdict.outcome is Outcome.ABORTED for leg in ended)
     return Outcome.ABORTED.exit_code if aborted else code
+
+
+def _wall_s(options: argparse.Namespace) -> float:
+    """How long the drills may take in all, unless a compression is asked for."""
+    count = len(options.experiment)
+    wall_s: float | None = options.wall
+    return wall_s or (WALL_S if count == 1 else WALL_EACH_S * count)
 
 
 def _end(local: LocalTarget, workplace: Workplace, clock: MonotonicClock) -> RundrillError | None:
@@ -310,14 +320,15 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="run drills one after another, on a cluster of their own if none is up"
     )
     run.add_argument("experiment", type=Path, nargs="+", help="files of experiments/")
-    run.add_argument("--compress", type=_factor, help="divide the stated durations by this")
-    run.add_argument(
-        "--wall",
-        type=_seconds,
-        metavar="SECONDS",
-        help="choose the compression for this much wall time in all"
-        f" (default: {WALL_S:g} for one drill, {WALL_EACH_S:g} for each of several)",
-    )
+    for command in (run, plan_command.add_parser(commands)):
+        command.add_argument("--compress", type=_factor, help="divide the stated durations by this")
+        command.add_argument(
+            "--wall",
+            type=_seconds,
+            metavar="SECONDS",
+            help="choose the compression for this much wall time in all"
+            f" (default: {WALL_S:g} for one drill, {WALL_EACH_S:g} for each of several)",
+        )
     arms = run.add_mutually_exclusive_group()
     arms.add_argument(
         "--with-control",

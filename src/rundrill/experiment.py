@@ -17,11 +17,13 @@ from chaoslib.exceptions import ChaosException, InterruptExecution
 from chaoslib.experiment import ensure_experiment_is_valid, load_experiment, run_experiment
 from chaoslib.types import Strategy
 
+from rundrill.access_review import require_allowed
 from rundrill.base.clock import MonotonicClock
 from rundrill.engine import Drill
 from rundrill.errors import ExperimentError, MachineError, RundrillError, TargetError
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.instruments import Instruments
+from rundrill.permissions import needs_of, require_inside
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Session, Site, require_room, target_errors
@@ -182,11 +184,15 @@ def _open(path: Path, lock: ExitStack) -> Session:
         )
     place.require_free(local.kubeconfig, clock=clock, say=_say)
     plan = make_plan(inputs, target=local.name, compression=compression, wall_s=0.0)
+    require_inside(plan)
     runs = Path("runs")
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{path.stem}"
     with target_errors(local.kubeconfig):
+        cluster = Cluster(local.kubeconfig, scratch=place.scratch)
+        needs = needs_of(plan, inputs.service).needs
+        require_allowed(cluster, needs, path=local.kubeconfig)
         instruments = Instruments(
-            cluster=Cluster(local.kubeconfig, scratch=place.scratch),
+            cluster=cluster,
             service=inputs.service,
             profile=plan.load,
             rules=inputs.rules,

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill import experiment
+from rundrill.access_review import require_allowed
 from rundrill.detectors import DEFAULT, DetectorChoice
 from rundrill.errors import ExperimentError, RundrillError
 from rundrill.events import Event, FaultUndone
 from rundrill.inputs import Inputs
 from rundrill.instruments import Instruments
 from rundrill.model import Arm, Outcome, Plan, Verdict
+from rundrill.permissions import merged, needs_of
 from rundrill.session import Session, Site, require_room, target_errors, uninterrupted
 from rundrill.target.cluster import Cluster
 
@@ -100,6 +102,8 @@ def run(
     day = runs / f"{stamp}-{'game-day' if several else legs[0].name}"
     with target_errors(site.kubeconfig):
         cluster = Cluster(site.kubeconfig, scratch=site.scratch)
+        needs = merged(needs_of(leg.plan, leg.inputs.service) for leg in legs)
+        require_allowed(cluster, needs.needs, path=site.kubeconfig)
         instruments = Instruments(
             cluster=cluster,
             service=legs[0].inputs.service,

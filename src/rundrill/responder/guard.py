@@ -241,10 +241,11 @@ def _namespace(invocation: Invocation, blast_radius: BlastRadius, *, writes: boo
         return "a change in all namespaces is not allowed" if writes else None
     if invocation.verb in _LOCAL_VERBS or (not writes and _is_cluster_wide(invocation)):
         return None
-    namespaces = invocation.flags.get("namespace", ("default",))
-    for namespace in namespaces:
+    given = invocation.flags.get("namespace", ())
+    within = _of_copies(invocation)
+    for namespace in (*within, *(given or (() if within else ("default",)))):
         if namespace not in blast_radius.namespaces:
-            named = "namespace" in invocation.flags
+            named = bool(within or given)
             allowed = ", ".join(blast_radius.namespaces) or "none"
             return (
                 f"the namespace `{namespace}` is not in the blast radius (allowed: {allowed})"
@@ -253,6 +254,14 @@ def _namespace(invocation: Invocation, blast_radius: BlastRadius, *, writes: boo
                 f" (allowed: {allowed})"
             )
     return None
+
+
+def _of_copies(invocation: Invocation) -> tuple[str, ...]:
+    """`kubectl cp namespace/pod:file` names a namespace without a flag."""
+    if invocation.verb != "cp":
+        return ()
+    pods = (argument.partition(":") for argument in invocation.arguments)
+    return tuple(pod.rpartition("/")[0] for pod, colon, _ in pods if colon and "/" in pod)
 
 
 def _is_cluster_wide(invocation: Invocation) -> bool:

@@ -40,6 +40,11 @@ _PATHS = {
     "service": "/api/v1/namespaces/{namespace}/services/{name}",
     "statefulset": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
 }
+DECLARED: frozenset[tuple[str, str]] = frozenset(
+    ("" if path.startswith("/api/") else path.split("/")[2], path.split("/")[-2])
+    for path in _PATHS.values()
+)
+"""Group and resource of each kind that a snapshot holds."""
 _OLDER: Mapping[str, tuple[str, ...]] = {
     "cronjob": ("batch/v1", "batch/v1beta1"),
     "horizontalpodautoscaler": ("autoscaling/v2", "autoscaling/v1"),
@@ -150,6 +155,28 @@ class Cluster:
         except ClusterError as error:
             if error.code != 404:
                 raise
+
+    def may(self, *, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """Whether this account may do it (SelfSubjectAccessReview); "" is the whole cluster.
+
+        `resource` may be `pods/log`. Raises `ClusterError`.
+        """
+        name, _, part = resource.partition("/")
+        attributes = {
+            "verb": verb, "group": group, "resource": name, "subresource": part,
+            "namespace": namespace,
+        }  # fmt: skip
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: text for key, text in attributes.items() if text}},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        text = self._request("POST", path, body=body, content="application/json")
+        try:
+            return json.loads(text)["status"]["allowed"] is True
+        except (ValueError, KeyError, TypeError) as error:
+            raise ClusterError(f"POST {path}: no answer to the question: {text[:200]}") from error
 
     def declared(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
         """All that somebody declared in a namespace, as `kind/namespace/name`.

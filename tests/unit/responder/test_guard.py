@@ -225,3 +225,25 @@ def test_what_is_split_is_split_as_a_shell_splits_it(text: str) -> None:
 def test_any_text_is_judged(text: str) -> None:
     assert isinstance(verdict(text), Admitted | Refused)
     assert isinstance(verdict(f"kubectl {text}"), Admitted | Refused)
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace"),
+    [
+        ("kubectl cp vault/web-1:/etc/passwd /tmp/x -n production", "vault"),
+        ("kubectl cp /tmp/x vault/web-1:/tmp/x", "vault"),
+        ("kubectl cp web-1:/tmp/x /tmp/x", "default"),
+        ("kubectl cp production/web-1:/tmp/x /tmp/x -n vault", "vault"),
+    ],
+)
+def test_a_copy_stays_in_the_namespaces_too(text: str, namespace: str) -> None:
+    radius = BlastRadius(namespaces=("production",), verbs=("cp",))
+    read = admit(text, {}, radius)
+    assert isinstance(read, Refused)
+    assert read.outside
+    assert f"`{namespace}`" in read.why
+
+
+def test_a_copy_within_the_blast_radius_is_admitted() -> None:
+    radius = BlastRadius(namespaces=("production",), verbs=("cp",))
+    assert isinstance(admit("kubectl cp production/web-1:/a /tmp/a", {}, radius), Admitted)
