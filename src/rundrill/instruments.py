@@ -3,12 +3,14 @@
 A drill attaches itself to hear what is detected; between two drills nobody listens.
 """
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
 from rundrill.detection import AlertChange, Detector, RuleSet, ScrapeFailure, interval_s
+from rundrill.detection.recorder import FILE_NAME, Recorder
 from rundrill.events import Event
 from rundrill.load import DrillLoad, Load
 from rundrill.model import LoadProfile
@@ -21,7 +23,9 @@ Emit = Callable[[Event], None]
 
 
 class Instruments:
-    """Against one target. Its request log goes to `folder`; `zero` is its start on the clock.
+    """Against one target. Its request log and the samples of its detection go to `folder`.
+
+    `zero` is its start on the clock.
 
     Raises `ClusterError` when the target does not answer.
     """
@@ -48,6 +52,14 @@ class Instruments:
             clock=clock,
             zero=self.zero,
         )
+        wall_offset_s = datetime.now(UTC).timestamp() - self.zero  # for `time()` in rules
+        self._recorder = Recorder(
+            folder / FILE_NAME,
+            rules=rules,
+            interval_s=interval_s(compression),
+            compression=compression,
+            wall_offset_s=wall_offset_s,
+        )
         self.detector = Detector(
             rules,
             scrape_targets(cluster, cluster.nodes(), service, self._load),
@@ -56,7 +68,8 @@ class Instruments:
             compression=compression,
             on_change=self._on_change,
             on_scrape_failure=self._on_scrape_failure,
-            wall_offset_s=datetime.now(UTC).timestamp() - self.zero,  # for `time()` in rules
+            wall_offset_s=wall_offset_s,
+            recorder=self._recorder,
         )
         self.books = GatewayBooks(cluster, service.charges)
         self._listener: tuple[Emit, float] | None = None
@@ -78,6 +91,16 @@ class Instruments:
         self._listener = None
         self._load.stop()
         self.detector.stop()
+        self._recorder.close()
+        if self._recorder.failure is not None:
+            sys.stderr.write(
+                f"rundrill: {self._recorder.path}: the samples could not be written:"
+                f" {self._recorder.failure.strerror}; no rules can be tried on all of this run\n"
+            )
+
+    def begin_drill(self, run_id: str, started: float) -> None:
+        """Marks in the recorded samples where a drill begins, so that it can be found there."""
+        self._recorder.begin(run_id, started)
 
     def attach(self, emit: Emit, started: float) -> None:
         """From now on what is detected is told to `emit`, in seconds since `started`."""
