@@ -13,6 +13,7 @@ from rundrill import (
     coverage_command,
     events,
     experiment,
+    export_command,
     game_day,
     init_command,
     lint_command,
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "coverage": lambda: coverage_command.run(options),
         "init": lambda: init_command.run(options),
         "backtest": lambda: backtest_command.run(options),
+        "export": lambda: export_command.run(options),
     }
     try:
         return commands[options.command]()
@@ -352,6 +354,7 @@ def _parser() -> argparse.ArgumentParser:
     coverage_command.add_parser(commands)
     init_command.add_parser(commands)
     backtest_command.add_parser(commands)
+    export_command.add_parser(commands)
     return parser
 
 

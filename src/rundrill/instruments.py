@@ -91,8 +91,7 @@ class Instruments:
         self._listener = None
         self._load.stop()
         self.detector.stop()
-        self._recorder.close()
-        if self._recorder.failure is not None:
+        if self._recorder.close() and self._recorder.failure is not None:
             sys.stderr.write(
                 f"rundrill: {self._recorder.path}: the samples could not be written:"
                 f" {self._recorder.failure.strerror}; no rules can be tried on all of this run\n"

@@ -175,6 +175,6 @@ def _short(drill: PastDrill, judged: Sequence[AlertTrial]) -> Iterator[str]:
             if had_s < one.limit_s:
                 yield (
                     f"{one.alert}: the fault was there for {had_s:.1f} s only (limit"
-                    f" {one.limit_s:.1f} s): the alert may be slower, not missing; a drill's control"
-                    " arm (--with-control) shows more"
+                    f" {one.limit_s:.1f} s): the alert may be slower, not missing;"
+                    " a control arm (run --with-control) shows more"
                 )

@@ -1,5 +1,6 @@
 """A sweep as a picture: time to detect above, false alarms below, over the same axis."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -38,7 +39,7 @@ def picture(sweep: Sweep, ident: str) -> Markup:
     )
     slowest = [p.firing_s for p in sweep.points if p.firing_s is not None]
     top_s = nice_ceiling(max([*slowest, sweep.limit_s or 0.0, 0.1]))
-    most = nice_ceiling(max([4, *(p.false_alarms + p.flaps for p in sweep.points)]))
+    most = 2 * math.ceil(max([4, *(p.false_alarms + p.flaps for p in sweep.points)]) / 2)
     x = _axis(svg, sweep)
     y = linear(0, top_s, _BOTTOM, _TOP)
     below = linear(0, most, _FLOOR, _BELOW)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from rundrill.detection import AlertChange, AlertRule, Detector, Labels, RuleSet
 from rundrill.detection.labels import METRIC_NAME
-from rundrill.detection.promql.scope import metric_names, parse, selectors
+from rundrill.detection.promql.scope import parse, selectors
+from rundrill.detection.promql.selection import read_selector
 from rundrill.detection.recording import Recording, present
+from rundrill.detection.selector import Selector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def replay(recording: Recording, rules: RuleSet, *, until: float) -> Replay:
         on_scrape_failure=lambda _: None,
         wall_offset_s=recording.wall_offset_s,
     )
-    wanted = _wanted(rules, recording.series)
+    needed = wanted(rules, recording.series)
     failures: dict[str, RuleFailure] = {}
     for one, values in present(recording.rounds):
         if one.evaluated > until:
@@ -62,8 +64,8 @@ def replay(recording: Recording, rules: RuleSet, *, until: float) -> Replay:
         detector.replay(
             one.scraped_ms,
             one.evaluated,
-            [(labels, values[number]) for number, labels in wanted.items() if number in values],
-            [wanted[number] for number in one.ended if number in wanted],
+            [(labels, values[number]) for number, labels in needed.items() if number in values],
+            [needed[number] for number in one.ended if number in needed],
         )
         for name, why in detector.rule_errors().items():
             failures.setdefault(name, RuleFailure(rule=name, at=one.evaluated, why=why))
@@ -114,14 +116,23 @@ def require_metrics(
     return blind
 
 
-def _wanted(rules: RuleSet, series: Sequence[Labels]) -> Mapping[int, Labels]:
-    """The series that some rule may ask for, by number: most of what is scraped nobody needs."""
-    names: set[str] = set()
-    for group in rules.groups:
-        for rule in group.rules:
-            for selector in selectors(parse(rule.expr)):
-                own = metric_names(selector)
-                if not own:  # `{job="x"}`, or a name by regular expression
-                    return dict(enumerate(series))
-                names |= own
-    return {n: labels for n, labels in enumerate(series) if labels[METRIC_NAME] in names}
+def wanted(rules: RuleSet, series: Sequence[Labels]) -> Mapping[int, Labels]:
+    """The series that some rule asks for, by number: most of what is scraped nobody needs."""
+    asked = {
+        read_selector(node, rules.dialect)
+        for group in rules.groups
+        for rule in group.rules
+        for node in selectors(parse(rule.expr))
+    }
+    by_name: dict[str | None, list[Selector]] = {}
+    for one in asked:
+        by_name.setdefault(one.name, []).append(one)
+    return {
+        number: labels
+        for number, labels in enumerate(series)
+        if any(
+            one.accepts(labels)
+            for name in (labels.value(METRIC_NAME), None)
+            for one in by_name.get(name, ())
+        )
+    }

@@ -38,8 +38,9 @@ class Point:
 
     `expected` counts the drills that expect the alert, or, where none does, those that tolerate
     it. `firing_s` is the slowest detection in seconds of the run, `stated_s` the same
-    uncompressed; None where there was none. `false_alarms` are firings in a baseline, or in a drill that does
-    not know the alert. `best`: no other variant is better in one way and as good in the others.
+    uncompressed; None where there was none. `false_alarms` are firings in a baseline, or in a
+    drill that does not know the alert. `best`: no other variant is better in one way and as good
+    in the others.
     """
 
     variant: Variant

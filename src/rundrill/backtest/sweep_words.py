@@ -1,5 +1,6 @@
 """`threshold=80:95:5 for=0s,30s,1m`: what a sweep varies."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def _number(text: str, word: str) -> Decimal:
         value = Decimal(text.removesuffix("%"))
     except InvalidOperation:
         raise _error(f"not a number: {text!r} in {word!r}") from None
-    if not value.is_finite():
+    if not math.isfinite(value):
         raise _error(f"not a finite number: {text!r} in {word!r}")
     return value / 100 if percent else value
 

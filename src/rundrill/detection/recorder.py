@@ -79,9 +79,9 @@ class Recorder:
         """What a target answered in the round under way, and which of its series are gone."""
         values, numbers = self._values, self._numbers
         for series in ended:
-            number = numbers[series]
-            self._ended.append(number)
-            values.pop(number, None)
+            number = numbers.get(series, -1)
+            if values.pop(number, None) is not None:
+                self._ended.append(number)
         for series, value in found.items():
             number = numbers.get(series, -1)
             if number < 0:
@@ -103,11 +103,11 @@ class Recorder:
         self._write(line)
         self._new, self._changed, self._ended = [], [], []
 
-    def close(self) -> None:
-        """Ends the file; harmless to repeat. What comes after it is dropped."""
+    def close(self) -> bool:
+        """Ends the file; what comes after it is dropped. False when it was ended before."""
         with self._lock:
             if self._closed:
-                return
+                return False
             self._closed = True
             if self._descriptor is not None:
                 try:
@@ -116,6 +116,7 @@ class Recorder:
                     os.close(self._descriptor)
                 except OSError as error:
                     self.failure = self.failure or error
+        return True
 
     def _write(self, line: Mapping[str, object]) -> None:
         with self._lock:

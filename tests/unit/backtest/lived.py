@@ -30,6 +30,9 @@ groups:
 """
 
 
+TOP = Path(__file__).parents[3]
+
+
 class FakeClock:
     def __init__(self, at: float = 5000.0) -> None:
         self.at = at
