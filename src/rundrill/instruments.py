@@ -99,7 +99,7 @@ class Instruments:
 
     def begin_drill(self, run_id: str, started: float) -> None:
         """Marks in the recorded samples where a drill begins, so that it can be found there."""
-        self._recorder.begin(run_id, started)
+        self._recorder.begin(run_id, started, self._clock.now())
 
     def attach(self, emit: Emit, started: float) -> None:
         """From now on what is detected is told to `emit`, in seconds since `started`."""

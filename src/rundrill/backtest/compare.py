@@ -112,12 +112,12 @@ def _of_recording(
 def _off_s(drill: PastDrill, changes: Sequence[AlertChange]) -> float | None:
     lived: dict[str, list[tuple[str, float]]] = {}
     for event in drill.lived:
-        if event.at <= drill.watched:
+        if drill.heard <= event.at <= drill.watched:
             lived.setdefault(event.alert, []).append((event.state, event.at))
     again: dict[str, list[tuple[str, float]]] = {}
     for change in changes:
         at = change.at - drill.started
-        if 0 <= at <= drill.watched:
+        if drill.heard <= at <= drill.watched:
             again.setdefault(change.alert, []).append((change.state.value, at))
     worst = 0.0
     for alert in {*lived, *again}:

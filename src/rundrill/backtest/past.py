@@ -22,8 +22,8 @@ _LATE: Final = 5
 class PastDrill:
     """One drill, or one arm of it. `started` is its first second on the recording's clock.
 
-    All other times are seconds since then. `injected` is None when no fault landed; `watched`
-    is until when alerts were listened to, or until when there are samples if that is less.
+    All other times are seconds since then. `injected` is None when no fault landed. Alerts were
+    listened to from `heard` on, and until `watched`, or as long as there are samples.
     """
 
     name: str
@@ -32,6 +32,7 @@ class PastDrill:
     started: float
     injected: float | None
     why_nothing_landed: str
+    heard: float
     watched: float
     healed: float
     """When it had recovered, or the end of what was watched: a slower alert could not fire."""
@@ -108,6 +109,7 @@ def _drill(folder: Path, recordings: dict[Path, Recording]) -> PastDrill | None:
         started=started,
         injected=None if landed is None else injected,
         why_nothing_landed=_why(first.plan, injected, landed),
+        heard=recording.heard[first.run_id] - started,
         watched=watched,
         healed=watched if recovered is None else min(recovered, watched),
         cut=recorded < listened - _LATE * recording.interval_s,
@@ -133,10 +135,17 @@ def _recording(folder: Path, run_id: str, recordings: dict[Path, Recording]) -> 
 
 
 def _watched(told: Sequence[e.Event]) -> float:
-    """Until the fault is undone; what the end of the load does to alerts is no part of it."""
+    """Until the fault is undone; what the end of the load does to alerts is no part of it.
+
+    Without a fault until the last phase has ended; of a runner that was killed to its last word.
+    """
     undone = _at(told, e.FaultUndone)
-    stopped = _at(told, e.LoadStopped)
-    return next(at for at in (undone, stopped, told[-1].at) if at is not None)
+    if undone is not None:
+        return undone
+    if _at(told, e.LoadStopped) is None:
+        return told[-1].at
+    phases = (e.PhaseStarted, e.PhaseEnded, e.DrillAborted, e.DrillFailed)
+    return max((event.at for event in told if isinstance(event, phases)), default=0.0)
 
 
 def _why(plan: Plan, injected: float | None, landed: float | None) -> str:

@@ -4,14 +4,15 @@
 
     {"format": "rundrill.samples/1", "interval_s": 1.0, "compression": 15.0, "dialect": 3,
      "wall_offset_s": 1.7e9, "rules_path": "...", "rules": "the text of the rules file"}
-    {"drill": "20260101-120000-crash-loop", "started": 1003.25}
+    {"drill": "20260101-120000-crash-loop", "started": 1003.25, "heard": 1003.75}
     {"round": [1004013, 1004.058], "series": [{"__name__": "up", ...}, ...],
      "values": [0, 1.0, 7, 3.5], "ended": [2]}
 
 `round` has the scrape's time in milliseconds and the evaluation's in seconds, `started` the
-drill's first second, all of one monotonic clock. `series` are new ones and are numbered as they
-come; `values` has number and value of those that changed, since every other series that has not
-ended had its old value again. Recording rules are not in it: they are evaluated again.
+drill's first second and `heard` from when it was told of alerts, all of one monotonic clock.
+`series` are new ones and are numbered as they come; `values` has number and value of those that
+changed, since every other series that has not ended had its old value again. Recording rules are
+not in it: they are evaluated again.
 """
 
 import errno
@@ -71,9 +72,9 @@ class Recorder:
         self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
         self._closed = False
 
-    def begin(self, run_id: str, started: float) -> None:
-        """A drill begins here; `started` is its zero on the clock."""
-        self._write({"drill": run_id, "started": started})
+    def begin(self, run_id: str, started: float, heard: float) -> None:
+        """A drill begins: its zero on the clock, and from when it hears of alerts."""
+        self._write({"drill": run_id, "started": started, "heard": heard})
 
     def scraped(self, found: Mapping[Series, float], ended: Iterable[Series]) -> None:
         """What a target answered in the round under way, and which of its series are gone."""

@@ -34,8 +34,8 @@ class Round:
 class Recording:
     """A recorded stretch of detection. Times are of the clock of the run.
 
-    `drills` has the start of each drill by its run id; `torn` is True when the file does not end
-    as it should.
+    `drills` has the start of each drill by its run id, `heard` from when it heard of alerts;
+    `torn` is True when the file does not end as it should.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class Recording:
     series: Sequence[Labels] = field(repr=False)
     rounds: Sequence[Round] = field(repr=False)
     drills: Mapping[str, float]
+    heard: Mapping[str, float]
     torn: bool
 
     def rules(self) -> RuleSet:
@@ -83,6 +84,7 @@ def read_recording(path: Path) -> Recording:
     series: list[Labels] = []
     rounds: list[Round] = []
     drills: dict[str, float] = {}
+    heard: dict[str, float] = {}
     for number, line in enumerate(lines[:-1], start=1):
         try:
             body = json.loads(line)
@@ -90,6 +92,7 @@ def read_recording(path: Path) -> Recording:
                 header = _checked(body)
             elif "drill" in body:
                 drills[str(body["drill"])] = float(body["started"])
+                heard[str(body["drill"])] = float(body["heard"])
             else:
                 series += map(Labels, body.get("series", ()))
                 rounds.append(_round(body, len(series)))
@@ -115,6 +118,7 @@ def read_recording(path: Path) -> Recording:
         series=series,
         rounds=rounds,
         drills=drills,
+        heard=heard,
         torn=torn,
     )
 

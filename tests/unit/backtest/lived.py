@@ -120,6 +120,7 @@ class Day:
         after_s: float = 30.0,
         plan: Plan = PLAN,
         landed: bool = True,
+        deaf_s: float = 0.0,
         expected: tuple[str, ...] = ("Restarting",),
         tolerated: tuple[str, ...] = ("MemoryHigh", "SuccessLow"),
     ) -> Path:
@@ -135,7 +136,8 @@ class Day:
         run_id = f"20260101-120000-{name or self.folder.name}"
         started = self.clock.at
         if self.record:
-            self.recorder.begin(run_id, started)
+            self.run(deaf_s)  # a cluster is asked this and that, while the detection goes on
+            self.recorder.begin(run_id, started, self.clock.at)
         before = len(self.changes)
         self.run(baseline_s)
         events: list[e.Event] = [

@@ -236,6 +236,19 @@ def test_an_alert_that_fires_since_the_drill_before_is_early(tmp_path: Path) -> 
     assert alert(two.new).answer == "early"
 
 
+def test_what_changed_before_a_drill_could_hear_of_it_is_no_difference(tmp_path: Path) -> None:
+    day = Day(tmp_path / "20260101-120000-game-day", told=lambda s: shop(s % 117))
+    day.drill("01-one", ill_s=50.0, after_s=5.0)
+    count = len(day.changes)
+    folder = day.drill("02-two", deaf_s=10.0)
+    day.recorder.close()
+    # The next drill begins while alerts resolve, and is told of the later ones only.
+    assert len(day.changes) - count > (folder / "events.jsonl").read_text().count("AlertChanged")
+    _, two = compare(read_past([day.folder]), None)
+    assert two.drill.heard == pytest.approx(10.0, abs=0.1)
+    assert two.reproduced
+
+
 def test_a_run_that_is_not_reproduced_is_told_and_does_not_pass(tmp_path: Path) -> None:
     folder = lived(tmp_path / "20260101-120000-shop")
     path = folder / "events.jsonl"

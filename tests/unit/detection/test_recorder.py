@@ -127,13 +127,14 @@ def test_the_same_samples_and_the_same_changes_come_back(
     path = tmp_path / "samples.jsonl.gz"
     path.unlink(missing_ok=True)
     lived = Recorded(path)
-    lived.recorder.begin("r", lived.clock.at)
+    lived.recorder.begin("r", lived.clock.at, lived.clock.at + 1)
     for answers, seconds in rounds:
         lived.step(answers, seconds)
     lived.recorder.close()
     recording = read_recording(path)
     assert not recording.torn
     assert recording.drills == {"r": 1000.0}
+    assert recording.heard == {"r": 1001.0}
     detector, changes = replayed(recording)
     assert samples(detector) == samples(lived.detector)
     assert changes == lived.changes
@@ -235,7 +236,7 @@ def test_what_comes_after_the_end_is_dropped(tmp_path: Path) -> None:
     lived.step({"a": "x 1\n"})
     lived.recorder.close()
     lived.step({"a": "x 2\n"})
-    lived.recorder.begin("late", 0.0)
+    lived.recorder.begin("late", 0.0, 0.0)
     assert len(read_recording(lived.path).rounds) == 1
     assert lived.recorder.failure is None
 
