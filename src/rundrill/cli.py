@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from rundrill import (
+    backtest_command,
     coverage_command,
     events,
     experiment,
+    export_command,
     game_day,
     init_command,
     lint_command,
@@ -57,6 +59,7 @@ examples:
   rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
   rundrill coverage runs --html coverage.html     which of its claims are proven?
   rundrill init --runbook my.md --manifests deploy    begin the drills of your own service
+  rundrill backtest runs/20260101-120000-crash-loop --rules new.yml    would they have fired?
 """
 
 
@@ -79,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "lint": lambda: lint_command.run(options),
         "coverage": lambda: coverage_command.run(options),
         "init": lambda: init_command.run(options),
+        "backtest": lambda: backtest_command.run(options),
+        "export": lambda: export_command.run(options),
     }
     try:
         return commands[options.command]()
@@ -369,6 +374,8 @@ def _parser() -> argparse.ArgumentParser:
     lint_command.add_parser(commands)
     coverage_command.add_parser(commands)
     init_command.add_parser(commands)
+    backtest_command.add_parser(commands)
+    export_command.add_parser(commands)
     return parser
 
 

@@ -9,7 +9,6 @@ both                embedded decides; a prometheus beside it is only recorded
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +31,7 @@ from rundrill.detection.prometheus import (
     Started,
     find_program,
 )
+from rundrill.detection.recorder import Recorder
 from rundrill.errors import DetectionError
 
 EMBEDDED: Final = "embedded"
@@ -57,6 +57,11 @@ class DetectorChoice:
     url: str | None = None
     program: Program | None = None
     """The one to start; found once, before anything else is started."""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded detector decides."""
+        return self.kind != PROMETHEUS
 
 
 DEFAULT: Final = DetectorChoice()
@@ -87,6 +92,10 @@ class Detecting:
     on_change: OnChange
     on_scrape_failure: OnFailure
     on_evaluation: OnEvaluation | None = None
+    recorder: Recorder | None = None
+    """Keeps what the embedded detector scrapes."""
+    wall_offset_s: float = 0.0
+    """Plus the clock it is Unix time, for `time()` in rules."""
 
 
 def require_usable(
@@ -114,11 +123,8 @@ def make_detector(choice: DetectorChoice, parts: Detecting) -> Detection:
         return _following(Running(choice.url), parts, _ASK_EVERY_S)
     if choice.kind == PROMETHEUS:
         return _started(choice, parts)
-    rules = parts.rules
-    if choice.program is not None:  # so that the two can be compared
-        rules = replace(rules, dialect=choice.program.dialect)
     return Detector(
-        rules,
+        rules_evaluated(choice, parts.rules),
         parts.targets,
         clock=parts.clock,
         interval_s=interval_s(parts.compression),
@@ -126,9 +132,14 @@ def make_detector(choice: DetectorChoice, parts: Detecting) -> Detection:
         on_change=parts.on_change,
         on_scrape_failure=parts.on_scrape_failure,
         on_evaluation=parts.on_evaluation,
-        # For `time()` in rules.
-        wall_offset_s=datetime.now(UTC).timestamp() - parts.clock.now(),
+        recorder=parts.recorder,
+        wall_offset_s=parts.wall_offset_s,
     )
+
+
+def rules_evaluated(choice: DetectorChoice, rules: RuleSet) -> RuleSet:
+    """As the embedded detector evaluates them: beside a Prometheus in its dialect."""
+    return rules if choice.program is None else replace(rules, dialect=choice.program.dialect)
 
 
 class Beside:

@@ -3,14 +3,23 @@
 A drill attaches itself to hear what is detected; between two drills nobody listens.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
-from rundrill.detection import AlertChange, RuleSet, ScrapeFailure
+from rundrill.detection import AlertChange, RuleSet, ScrapeFailure, interval_s
 from rundrill.detection.notify import DeliveryFailure, Notification, Notifier, Routing
-from rundrill.detectors import DEFAULT, Detecting, DetectorChoice, make_beside, make_detector
+from rundrill.detection.recorder import FILE_NAME, Recorder
+from rundrill.detectors import (
+    DEFAULT,
+    Detecting,
+    DetectorChoice,
+    make_beside,
+    make_detector,
+    rules_evaluated,
+)
 from rundrill.events import Event
 from rundrill.load import DrillLoad, Load
 from rundrill.model import LoadProfile
@@ -29,7 +38,9 @@ Emit = Callable[[Event], None]
 
 
 class Instruments:
-    """Against one target. Its request log goes to `folder`; `zero` is its start on the clock.
+    """Against one target. Its request log and the samples of its detection go to `folder`.
+
+    `zero` is its start on the clock.
 
     Raises `ClusterError` when the target does not answer.
     """
@@ -59,7 +70,7 @@ class Instruments:
             clock=clock,
             zero=self.zero,
         )
-        self._wall_offset_s = datetime.now(UTC).timestamp() - self.zero
+        self._wall_offset_s = datetime.now(UTC).timestamp() - self.zero  # for `time()` in rules
         self.notifier = (
             None
             if routing is None
@@ -73,6 +84,18 @@ class Instruments:
             )
         )
         """None when nobody is notified."""
+        self._recorder = (
+            Recorder(
+                folder / FILE_NAME,
+                rules=rules_evaluated(detector, rules),
+                interval_s=interval_s(compression),
+                compression=compression,
+                wall_offset_s=self._wall_offset_s,
+            )
+            if detector.is_embedded
+            else None
+        )
+        """None when a Prometheus scrapes: its samples stay with it."""
         parts = Detecting(
             rules=rules,
             targets=scrape_targets(cluster, cluster.nodes(), service, self._load),
@@ -81,7 +104,9 @@ class Instruments:
             scratch=scratch,
             on_change=self._on_change,
             on_scrape_failure=self._on_scrape_failure,
+            wall_offset_s=self._wall_offset_s,
             on_evaluation=None if self.notifier is None else self.notifier.take,
+            recorder=self._recorder,
         )
         self.detector = make_detector(detector, parts)
         self._beside = make_beside(detector, parts, folder=folder, zero=self.zero)
@@ -114,11 +139,22 @@ class Instruments:
             self._beside.stop()
         if self.notifier is not None:
             self.notifier.stop()
+        recorder = self._recorder
+        if recorder is not None and recorder.close() and recorder.failure is not None:
+            sys.stderr.write(
+                f"rundrill: {recorder.path}: the samples could not be written:"
+                f" {recorder.failure.strerror}; no rules can be tried on all of this run\n"
+            )
 
     @property
     def beside_failure(self) -> BaseException | None:
         """What ended a second detector that only records."""
         return None if self._beside is None else self._beside.failure
+
+    def begin_drill(self, run_id: str, started: float) -> None:
+        """Marks in the recorded samples where a drill begins, so that it can be found there."""
+        if self._recorder is not None:
+            self._recorder.begin(run_id, started, self._clock.now())
 
     def attach(self, emit: Emit, started: float) -> None:
         """From now on what is detected is told to `emit`, in seconds since `started`.

@@ -114,6 +114,7 @@ class Session:
         try:
             with target_errors(self._site.kubeconfig):
                 self.log.emit(self._drill_started())
+                self._instruments.begin_drill(self.run_id, self._started)
                 self._instruments.attach(self.log.emit, self._started)
                 self._instruments.start()
                 self._observer.start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from drills import COMPRESSION, Drill, wait_until
 
+from rundrill.backtest import compare, read_past
+from rundrill.detection import load_rules
 from rundrill.events import (
     AlertChanged,
     BaselineJudged,
@@ -57,6 +60,17 @@ def test_the_shipped_drill_is_held_and_leaves_nothing(drill: Drill) -> None:
     before = (drill.run_folder / "report.json").read_bytes()
     assert drill.run(sys.executable, "-m", "rundrill", "report", str(drill.run_folder)) == 0
     assert (drill.run_folder / "report.json").read_bytes() == before
+
+    # Unchanged rules do again what they did live, and a unit test of the drill can be made.
+    (trial,) = compare(read_past([drill.run_folder]), load_rules(drill.rules))
+    assert trial.off_s is not None
+    assert trial.off_s <= trial.drill.recording.interval_s
+    assert trial.passed
+    assert len(trial.drill.lived) >= 2
+    export = (sys.executable, "-m", "rundrill", "export", "promtool", str(drill.run_folder))
+    assert drill.run(*export, "-o", "drill_test.yml") == 0
+    if promtool := shutil.which("promtool"):
+        assert drill.run(promtool, "test", "rules", "drill_test.yml") == 0
 
 
 def test_the_control_arm_shows_that_the_procedure_was_needed(drill: Drill) -> None:
@@ -166,6 +180,8 @@ def test_a_killed_runner_takes_everything_with_it_and_the_next_run_tidies_up(
     drill.kill()
     wait_until(lambda: drill.left_running() == [], "everything to end by itself", 30)
     assert drill.verdict.outcome is Outcome.ABORTED
+    (trial,) = compare(read_past([drill.run_folder]), None)
+    assert trial.reproduced  # the samples are there up to the kill
     assert drill.run(sys.executable, "-m", "rundrill", "recover") == 0
     assert drill.left_on_disk() == []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from drills import TOP, Drill
 
+from rundrill.backtest import compare, read_past
 from rundrill.report import read_game_day
 
 pytestmark = pytest.mark.e2e
@@ -90,6 +91,11 @@ def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: st
         states = {} if entry.verdict is None else {p.id: p.state for p in entry.verdict.promises}
         assert states["undone"] == "held", entry.name
         assert states["money"] == "held", entry.name
+    # The detection of the whole day, replayed from its samples, tells the same of every drill.
+    trials = compare(read_past([drill.run_folder]), None)
+    assert len(trials) == len(expected)
+    off = {trial.drill.name: trial.off_s for trial in trials if not trial.reproduced}
+    assert off == {}
     assert drill.left_running() == []
     assert drill.left_on_disk() == []
 

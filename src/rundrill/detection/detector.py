@@ -1,7 +1,7 @@
 """Scrape, evaluate, report: the loop that a drill listens to."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -19,6 +19,7 @@ from rundrill.detection.promql import (
     compile_expression,
 )
 from rundrill.detection.promql.compression import compressed
+from rundrill.detection.recorder import Recorder
 from rundrill.detection.rule_run import AlertRun, RecordingRun
 from rundrill.detection.rules import AlertRule, RecordingRule, RuleSet, compile_rule
 from rundrill.detection.scrape import Ingester, ScrapeFailure, Scraper, ScrapeTarget
@@ -79,12 +80,13 @@ class Detector:
     `compression` divides every duration of the rules and of queries; the interval is real.
     `wall_offset_s` plus the clock is Unix time, for `time()` and `timestamp()` only.
     `on_evaluation` is told every alert's state and the time, after each evaluation. The callbacks
-    are called from the thread that steps, after the evaluation and without a lock.
+    are called from the thread that steps, after the evaluation and without a lock. A `recorder`
+    keeps every round, for `replay`.
 
     Raises `RulesError` for rules that cannot work at this interval and compression.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword, each with its own reason
         self,
         rules: RuleSet,
         targets: Callable[[], Sequence[ScrapeTarget]],
@@ -97,6 +99,7 @@ class Detector:
         scrape_timeout_s: float | None = None,
         wall_offset_s: float = 0.0,
         on_evaluation: Callable[[Mapping[str, AlertState], float], None] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._rules = rules
         self._targets = targets
@@ -109,7 +112,8 @@ class Detector:
         self._on_evaluation = on_evaluation
         self._lookback_ms = round(lookback_s(compression, interval_s) * 1000)
         self._store = SampleStore(self._lookback_ms + round(_MARGIN_S * 1000))
-        self._ingester = Ingester(self._store)
+        self._recorder = recorder
+        self._ingester = Ingester(self._store, recorder)
         # Shorter than the interval, so that a hanging target does not delay the next round.
         timeout_s = 0.8 * interval_s if scrape_timeout_s is None else scrape_timeout_s
         self._scraper = Scraper(timeout_s=timeout_s, clock=clock)
@@ -156,9 +160,26 @@ class Detector:
             ]
             changes = self._evaluate(at)
             states = {} if self._on_evaluation is None else self.alerts()
+        if self._recorder is not None:
+            self._recorder.round(now_ms, at)
         self._tell(failures, changes)
         if self._on_evaluation is not None:
             self._on_evaluation(states, at)
+
+    def replay(
+        self,
+        scraped_ms: int,
+        evaluated: float,
+        values: Iterable[tuple[Labels, float]],
+        ended: Iterable[Labels],
+    ) -> None:
+        """One round with recorded samples instead of a scrape, at the times that it had then."""
+        with self._lock:
+            self._store.end([self._store.series(labels) for labels in ended], scraped_ms)
+            for labels, value in values:
+                self._store.append(labels, scraped_ms, value)
+            changes = self._evaluate(evaluated)
+        self._tell([], changes)
 
     def query(self, expr: str) -> Vector:
         """The elements of an expression at the last evaluation; empty when there are no data.

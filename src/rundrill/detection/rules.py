@@ -56,6 +56,8 @@ class RuleSet:
     path: str
     groups: tuple[RuleGroup, ...]
     dialect: Dialect = Dialect.PROMETHEUS_3
+    text: str = field(default="", repr=False)
+    """As it was read; a recorded run keeps it."""
 
     @property
     def alerts(self) -> Mapping[str, AlertRule]:
@@ -85,7 +87,7 @@ def parse_rules(text: str, path: str, dialect: Dialect = Dialect.PROMETHEUS_3) -
         raise RulesError("no `groups`", path=path, line=1, fix="a rules file begins with `groups:`")
     reader = _Reader(dialect)
     groups = tuple(reader.group(item) for item in root["groups"].sequence())
-    return RuleSet(path=path, groups=groups, dialect=dialect)
+    return RuleSet(path=path, groups=groups, dialect=dialect, text=text)
 
 
 def compile_rule(rule: AlertRule | RecordingRule, rules: RuleSet, compression: float) -> Expression:

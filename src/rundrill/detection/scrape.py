@@ -9,6 +9,7 @@ from typing import Final
 from rundrill.base.clock import Clock
 from rundrill.detection.exposition import ExpositionError, samples, series_labels
 from rundrill.detection.labels import METRIC_NAME, Labels
+from rundrill.detection.recorder import Recorder
 from rundrill.detection.store import SampleStore, Series
 
 
@@ -100,10 +101,14 @@ class _Known:
 
 
 class Ingester:
-    """Writes answers into the store, with `up` and the ends of series that disappeared."""
+    """Writes answers into the store, with `up` and the ends of series that disappeared.
 
-    def __init__(self, store: SampleStore) -> None:
+    A recorder is told the same.
+    """
+
+    def __init__(self, store: SampleStore, recorder: Recorder | None = None) -> None:
         self._store = store
+        self._recorder = recorder
         self._known: dict[tuple[str, str], _Known] = {}
 
     def ingest(self, target: ScrapeTarget, answer: _Answer, at_ms: int) -> str | None:
@@ -118,13 +123,17 @@ class Ingester:
                 failure = f"not the text format: {error}"
         else:
             failure = f"{type(answer).__name__}: {answer}"
-        self._store.end(known.present.difference(found), at_ms)
+        ended = known.present.difference(found)
+        self._store.end(ended, at_ms)
         for series, value in found.items():
             self._store.append_to(series, at_ms, value)
         known.present = frozenset(found)
         if len(known.lines) > 2 * len(found) + _LINES_KEPT:
             known.lines = {text: one for text, one in known.lines.items() if one in found}
-        self._store.append_to(known.up, at_ms, 0.0 if failure else 1.0)
+        up = 0.0 if failure else 1.0
+        self._store.append_to(known.up, at_ms, up)
+        if self._recorder is not None:
+            self._recorder.scraped({**found, known.up: up}, ended)
         return failure
 
     def keep_only(self, targets: Sequence[ScrapeTarget], at_ms: int) -> None:
@@ -135,7 +144,10 @@ class Ingester:
 
     def _forget(self, key: tuple[str, str], at_ms: int) -> None:
         known = self._known.pop(key)
-        self._store.end([*known.present, known.up], at_ms)
+        gone = [*known.present, known.up]
+        self._store.end(gone, at_ms)
+        if self._recorder is not None:
+            self._recorder.scraped({}, gone)
 
     def _target(self, target: ScrapeTarget, at_ms: int) -> _Known:
         own = Labels({**target.labels, "job": target.job, "instance": target.instance})

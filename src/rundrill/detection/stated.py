@@ -39,9 +39,14 @@ def stated(rule: AlertRule, rules: RuleSet) -> Stated:
         if isinstance(one, RecordingRule)
     }
     return Stated(
-        comparisons=tuple(_comparisons(tree)),
+        comparisons=comparisons_of(tree),
         windows_s=frozenset(_windows(tree, recorded, set())),
     )
+
+
+def comparisons_of(tree: ast.Expr) -> tuple[Comparison, ...]:
+    """The comparisons with numbers by which an alert fires, from left to right."""
+    return tuple(_comparisons(tree))
 
 
 def _comparisons(tree: ast.Expr) -> Iterator[Comparison]:
