@@ -85,7 +85,9 @@ def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
     """
     learned: set[str] = set()
     for block in walk(blocks):
-        learned.update(f"${name}" for code in _code_of(block) for name in _USED.findall(code))
+        learned.update(
+            f"${name}" for code in _code_of(block) if "$" in code for name in _USED.findall(code)
+        )
         if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS:
             continue
         for line in shell.read_shell(block.lines, first_line=block.line):

@@ -13,6 +13,7 @@ from rundrill.runbook.meaning import is_imperative
 from rundrill.runbook.outline import Section
 from rundrill.runbook.shell import strip_prompt, without_comment
 from rundrill.runbook.text import Text
+from rundrill.runbook.wordset import has_any
 
 Place = tuple[int, str]
 """The line and the text of a command."""
@@ -21,6 +22,11 @@ Forbidden = dict[Place, int]
 
 WARNS: Final = re.compile(r"\A\W*(?:never|do not|don.?t|avoid|caution|warning)\b", re.IGNORECASE)
 """A sentence that begins so tells nothing to do."""
+_FORBIDS: Final = (
+    "not", "n't", "n\u2019t", "dont", "never", "avoid", "refrain", "warning", "caution", "danger",
+    "forbidden", "prohibited",
+)  # fmt: skip
+"""Without any of these nothing is forbidden of what stands below."""
 _RUN: Final = (
     r"(?:runs?|running|use|using|do|doing|execute|executing|try|trying|apply|applying|issue|issuing"
     r"|type|typing|enter|invoke|invoking|start with|reach for)"
@@ -153,6 +159,8 @@ def _in(
 def _announces(lead: str) -> bool:
     """Whether it forbids what stands below it: "Never run:", "Do not use this in production."."""
     lead = lead[-300:].rstrip()
+    if not has_any(lead, _FORBIDS):
+        return False
     colon = lead.endswith(":")
     clause = _clause(lead.rstrip(" .:!"))
     if _LABEL.match(clause):
@@ -166,6 +174,8 @@ def _announces(lead: str) -> bool:
 def _of_text(text: Text, programs: frozenset[str], *, banned: bool) -> Iterator[commands.Found]:
     before = "never run " if banned else ""
     marks = [commands.is_command(span, programs) for span in text.spans]
+    if True not in marks:
+        return
     for at, (span, is_command) in enumerate(zip(text.spans, marks, strict=True)):
         if is_command:
             rest = zip(text.spans[at + 1 : at + 9], marks[at + 1 : at + 9], strict=True)

@@ -2,6 +2,10 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from rundrill.runbook.wordset import KEPT
 
 _CODES = {"severity": "SEV", "priority": "P", "level": "L", "category": "CAT"}
 _LEVEL = re.compile(
@@ -25,9 +29,12 @@ _IN_PROSE = re.compile(
 _NAME_END = re.compile(r"[(:.,;=|\u2013\u2014\u2192]|\s-\s")
 _LETTERED = re.compile(r"\W*(?P<kind>l)[\s-]?(?P<number>\d)(?![\w.%])", re.IGNORECASE)
 """A level only where something says so: elsewhere "L2" is a tier of support, or a cache."""
+_CAPITALS: Final = (
+    "Critical", "Major", "Minor", "High", "Medium", "Moderate", "Low", "Urgent", "Severe",
+)  # fmt: skip
 _NAMED = re.compile(
     r"\b(?:(?:treat|count|class|rate|handle|regard)\w*\s(?:\w+\s){0,2}as|is|becomes)\s(?:an?\s)?\W{0,3}"
-    r"(?P<name>(?-i:Critical|Major|Minor|High|Medium|Moderate|Low|Urgent|Severe))\b(?=\W{0,3}[:;(])",
+    rf"(?P<name>(?-i:{'|'.join(_CAPITALS)}))\b(?=\W{{0,3}}[:;(])",
     re.IGNORECASE,
 )
 _TWIN = re.compile(
@@ -49,12 +56,14 @@ class Level:
 
 def named_level(sentence: str) -> Level | None:
     """The level that a sentence gives what it tells of: "we treat it as **Critical**: ..."."""
-    found = _NAMED.search(sentence[:500])
+    said = any(name in sentence for name in _CAPITALS)
+    found = _NAMED.search(sentence[:500]) if said else None
     if found is None:
         return None
     return Level(found["name"].lower(), found["name"], found.end(), numbered=False)
 
 
+@lru_cache(maxsize=KEPT)
 def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Level | None:
     """The level that `text` begins with, and the name beside it: "P0 - Critical (outage)".
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from rundrill.claims import Comparator, Unit
 from rundrill.runbook.durations import DURATION, NUMBER, TIME_UNIT, duration_of, number_of, unit_s
-from rundrill.runbook.wordset import KEPT
+from rundrill.runbook.wordset import KEPT, letters_in, word_set
 
 _WINDOW_WORDS = (
     r"(?:(?:sustained|lasting|averaged|measured|persisting|persists|lasts)\s)?"
@@ -116,8 +116,8 @@ _AVAILABLE = re.compile(
     re.IGNORECASE,
 )
 _AGAIN = re.compile(rf"\bor\s(?P<number>{NUMBER})\s?(?P<percent>%)", re.IGNORECASE)
-_MAY = re.compile(rf"\d|{_SMALL}", re.IGNORECASE)
-"""Without a number there is no comparison, and the patterns need not be tried."""
+_DIGIT = re.compile(r"\d")
+_SMALL_WORDS: Final = word_set("one two three four five six seven eight nine ten twelve twenty")
 _NEVER = re.compile(
     r"\b(?:never|(?:must|should|may|does|do|will|can)\s?not|doesn't|don't)\s(?:\w+\s){0,2}$",
     re.IGNORECASE,
@@ -161,7 +161,7 @@ _Reader = Callable[[re.Match[str], str, bool], list[Comparison]]
 
 def may_compare(text: str) -> bool:
     """Whether there is a number at all."""
-    return _MAY.search(text) is not None
+    return _DIGIT.search(text) is not None or not _SMALL_WORDS.isdisjoint(letters_in(text))
 
 
 @lru_cache(maxsize=KEPT)
@@ -172,7 +172,13 @@ def comparisons(text: str, *, cell: bool = False) -> Sequence[Comparison]:
     """
     if not may_compare(text):
         return ()
-    matches = [(found, reader) for pattern, reader in _PATTERNS for found in pattern.finditer(text)]
+    words, chars = letters_in(text), frozenset(text)
+    matches = [
+        (found, one.reader)
+        for one in _PATTERNS
+        if one.may_match(words, chars)
+        for found in one.pattern.finditer(text)
+    ]
     read: list[Comparison] = []
     for found, reader in sorted(matches, key=lambda match: match[0].start()):
         # "restarts > 3 over 10 minutes" has one comparison; the other number is its window.
@@ -299,15 +305,40 @@ def _again(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     return [_comparison(found.start(), ">", whole, text)]
 
 
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = (
-    (_COMPARISON, _compared),
-    (_SUFFIXED, _suffixed),
-    (_BETWEEN, _between),
-    (_AT, _at),
-    (_NAMED, _named),
-    (_GROUPED, _grouped),
-    (_AVAILABLE, _available),
-    (_AGAIN, _again),
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """`words` and `chars`: without one of either there is no match; `percent` needs its sign."""
+
+    pattern: re.Pattern[str]
+    reader: _Reader
+    words: frozenset[str]
+    chars: frozenset[str] = frozenset()
+    percent: bool = False
+
+    def may_match(self, words: frozenset[str], chars: frozenset[str]) -> bool:
+        if self.percent and "%" not in chars:
+            return False
+        return not (self.words.isdisjoint(words) and self.chars.isdisjoint(chars))
+
+
+_BOUNDS: Final = word_set(
+    "more higher above greater longer over slower up worse max maximum most minimum least"
+)
+_ALARMS: Final = word_set("warn warning crit critical")
+_PATTERNS: Final = (
+    _Pattern(
+        _COMPARISON,
+        _compared,
+        frozenset(max(word.split(), key=len) for word in _WORDS),
+        frozenset("".join(_SIGNS)),
+    ),
+    _Pattern(_SUFFIXED, _suffixed, _BOUNDS | _LESS, frozenset("+")),
+    _Pattern(_BETWEEN, _between, word_set("between to"), frozenset("-\u2013")),
+    _Pattern(_AT, _at, word_set("at"), percent=True),
+    _Pattern(_NAMED, _named, _ALARMS | word_set("red yellow amber orange")),
+    _Pattern(_GROUPED, _grouped, _ALARMS | word_set("alarm alert page")),
+    _Pattern(_AVAILABLE, _available, word_set("availability uptime success"), percent=True),
+    _Pattern(_AGAIN, _again, word_set("or"), percent=True),
 )
 
 

@@ -150,7 +150,8 @@ class Reading:
             self._add(statement, dependency, statement.line, dependency.name)
         for line, dashboard in read_dashboards(statement):
             self._add(statement, dashboard, line, dashboard.name)
-        item = read_item(statement, term=_term_of(statement.section))
+        over = statement.section.meaning is Meaning.POST_INCIDENT
+        item = read_item(statement, term=_term_of(statement.section) if over else None)
         if item is not None:
             self._add(statement, item, statement.line, item.text)
         for at, review in read_reviews(statement.text):

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from rundrill.claims import Term
 from rundrill.runbook.durations import DURATION, duration_of
-from rundrill.runbook.wordset import KEPT
+from rundrill.runbook.wordset import KEPT, letters_in, word_set
 
 _PERIODS = {
     "hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0,
@@ -37,10 +37,11 @@ _TERM = re.compile(
     r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|month|quarter|year|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
-_MAY = re.compile(
-    r"\d|immedia|at\sonce|away|instant|delay|asap|ly\b|day|hour|minute|week|month|quarter|year|morning|"
-    r"sprint|release|planning|effort|allows|permits|eod|nbd|cob|second|business",
-    re.IGNORECASE,
+_TELLING = word_set(
+    "ms s m h d w milliseconds millisecond millis msecs msec seconds second secs sec minutes minute"
+    " mins min hours hour hrs hr days day weeks week month quarter year immediately immediate once"
+    " away instantly delay asap hourly daily weekly monthly quarterly yearly annually business"
+    " working sprint release morning planning effort allows permits eod nbd cob"
 )
 """Without any of these there is no time, and the whole pattern need not be tried."""
 _PAST = re.compile(r"\bthe\s(?:last|past|previous)\b", re.IGNORECASE)
@@ -64,7 +65,7 @@ class Stated:
 @lru_cache(maxsize=KEPT)
 def terms_in(text: str) -> Sequence[Stated]:
     """Every time that `text` states, in order, whatever it is for."""
-    if _MAY.search(text) is None:
+    if _TELLING.isdisjoint(letters_in(text)):
         return ()
     read: list[Stated] = []
     for found in _TERM.finditer(text):
