@@ -8,6 +8,8 @@ from typing import Final
 from rundrill.runbook.wordset import KEPT
 
 _CODES = {"severity": "SEV", "priority": "P", "level": "L", "category": "CAT"}
+_NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
+"""The number of a paragraph: "3.1 Critical: ..."."""
 _LEVEL = re.compile(
     r"\W*(?:(?:(?P<kind>severity|priority|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
     r"(?P<number>\d|(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014-]))))(?![\w.%])"
@@ -69,9 +71,11 @@ def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Le
 
     `prose` also takes "It is High when ...", `lettered` "L1".
     """
-    found = _LEVEL.match(text)
+    number = _NUMBERED.match(text)
+    start = 0 if number is None else number.end()
+    found = _LEVEL.match(text, start)
     if found is None and lettered:
-        found = _LETTERED.match(text)
+        found = _LETTERED.match(text, start)
     if found is None and prose and (found := _IN_PROSE.match(text)) and found["kind"]:
         code = _CODES.get(found["kind"].lower(), found["kind"].upper()) + found["number"]
         return Level(code, "", found.end(), numbered=True)

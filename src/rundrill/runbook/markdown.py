@@ -18,6 +18,8 @@ from rundrill.runbook.text import Mark, Span, Text
 
 MAX_TEXT = 10_000
 """A longer paragraph is prose in which nobody would look for a claim."""
+PLAIN = frozenset({"text", "txt", "plaintext", "plain", "none"})
+"""The languages of a block that holds no code."""
 MAX_NESTING = 40
 """Deeper levels are not read. It bounds recursion and keeps reading linear in the text."""
 

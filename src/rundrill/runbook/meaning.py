@@ -162,7 +162,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "steady state|normal|healthy|baseline|baselines|expected values|golden signals"
             "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs|objectives"
-            "|what good looks like|good looks like|thresholds"
+            "|what good looks like|good looks like|green looks like|healthy looks like"
+            "|looks like this|want to see|health figures|key figures|health indicators|thresholds"
         ),
     ),
 )

@@ -59,6 +59,7 @@ _CALLING: Final = word_set(
     " called paged woken phoned rung"
 )
 """Where none of these is said, nobody is called."""
+_ARROW = re.compile(r"\s?(?:\u2192|->|=>)\s?")
 _NO: Final = frozenset({"", "no", "none", "n/a", "never"})
 _HEARERS: Final = word_set(
     "desk team support customers customer users manager lead legal marketing sales partners board"
@@ -173,7 +174,10 @@ def read_escalations(
             to = recipient(statement.text[tier.end() :])
             yield statement.line, Escalation(severity=level, to=to, term=None)
         return
-    if section and len(parts := re.split(r"\s?(?:\u2192|->|=>)\s?", statement.text)) > 1:
+    label, rest = statement.label
+    named = _ESCALATES.search(label) is not None
+    parts = _ARROW.split(rest if named else statement.text)
+    if (section or named) and len(parts) > 1:
         for part in parts:
             to = recipient(_TIER.sub("", part))
             if to:

@@ -11,7 +11,16 @@ from typing import Literal
 
 from rundrill.runbook.lazy import lazy
 from rundrill.runbook.levels import Level, match_level, named_level
-from rundrill.runbook.markdown import MAX_TEXT, Block, ItemList, Paragraph, Quote, Table
+from rundrill.runbook.markdown import (
+    MAX_TEXT,
+    PLAIN,
+    Block,
+    CodeBlock,
+    ItemList,
+    Paragraph,
+    Quote,
+    Table,
+)
 from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.outline import Section
 from rundrill.runbook.text import Span, Text
@@ -22,6 +31,10 @@ _FULL_STOP = re.compile(r"[.!?]\s+(?=[A-Z])")
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _PEOPLE = frozenset({"who", "whom", "audience", "stakeholder", "stakeholders", "team", "role"})
 """A table that begins with a column of people has its levels above the times to tell them."""
+_COMPARED_LINE = re.compile(
+    r"\s*[A-Za-z0-9][\w ./%()-]{1,50}?[\s:]\s*(?:[<>]=?|[\u2264\u2265~])\s?"
+    r"\d[\d.,]*\s?[\w%/. ]{0,30}\Z"
+)
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
 _LABEL = re.compile(
     r"\W{0,8}([^\W_][\w./&'()+#@-]*(?:\s[(\w][\w./&'()+#@-]*){0,6}?)\s?\*{0,2}:\*{0,2}(?:\s+|$)"
@@ -183,8 +196,22 @@ class _Reader:
                 yield from self._of_list(block, section, lead, above or owner)
             elif isinstance(block, Table):
                 yield from self._of_table(block, section, lead, above)
+            elif isinstance(block, CodeBlock):
+                yield from self._of_code(block, section, lead)
             elif isinstance(block, Quote):
                 yield from self._of_blocks(block.blocks, section, above)
+
+    def _of_code(self, block: CodeBlock, section: Section, lead: str) -> Iterator[Statement]:
+        """The lines of a list of numbers that is aligned in a block: "hit ratio   >= 92 %"."""
+        stated = section.meaning in (Meaning.STEADY_STATE, Meaning.ALERTS)
+        if not stated or block.language not in PLAIN | {""}:
+            return
+        for line, text in enumerate(block.lines, start=block.line):
+            if _COMPARED_LINE.match(text) is not None:
+                source = Text(line, (Span(line, text),))
+                yield Statement(
+                    source=source, prose=source, section=section, form="item", lead=lead
+                )
 
     def _of_list(
         self, block: ItemList, section: Section, lead: str, above: Statement | None

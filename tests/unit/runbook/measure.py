@@ -54,6 +54,10 @@ _RATES: Final = {
 }  # fmt: skip
 
 
+_MONTH_S: Final = 30 * 86400
+"""Months and longer are null in the truth, and may be told in seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
     name: str
@@ -87,6 +91,8 @@ def _values(value: float, unit: str) -> list[float]:
     name = unit.removesuffix("s") if len(unit) > 2 else unit
     if name in _SCALES:
         return [value * _SCALES[name]]
+    if unit.partition("/")[0] in _SCALES:  # bytes a second, within a second
+        return [value * _SCALES[unit.partition("/")[0]]]
     per = next((scale for end, scale in _RATES.items() if unit.endswith(end)), None)
     return [value] if per is None else [value, value * per]
 
@@ -116,9 +122,10 @@ def _times(runbook: Runbook) -> Iterator[Row]:
     for claim in runbook.claims:
         value = claim.value
         if isinstance(value, (Deadline, ResponseTime, Escalation)) and value.term is not None:
-            key = (claim.line, value.kind, value.term.seconds, value.term.when)
-            counted.setdefault((key[0], *key[2:]), Counter())[type(value)] += 1
-    for (line, seconds, when), kinds in counted.items():
+            every = isinstance(value, Deadline) and value.every
+            key = (claim.line, value.term.seconds, value.term.when, every)
+            counted.setdefault(key, Counter())[type(value)] += 1
+    for (line, seconds, when, _), kinds in counted.items():
         kinds[ResponseTime] = min(kinds[ResponseTime], 1)  # "P3/P4" have one together
         yield from [(line, when or "", seconds)] * max(kinds.values())
 
@@ -144,7 +151,8 @@ def _same(kind: str, wanted: Row, found: Row) -> bool:
         case "severities":
             return _bare(wanted[1]) in (_bare(found[1]), _bare(found[2]))
         case _:
-            return bool(wanted[2] == found[2])
+            long = wanted[2] is None and (found[2] or 0) >= _MONTH_S
+            return long or bool(wanted[2] == found[2])
 
 
 def _first(text: str) -> str:
@@ -175,14 +183,17 @@ def measure(documents: Sequence[Blind]) -> dict[str, Score]:
 
 
 def _count(one: Blind, kind: str, left: list[Row], score: Score) -> None:
+    of_kind = [(line, words) for of, line, words in one.truth["ambiguous"] if of == kind]
+    free = {line + more for line, _ in of_kind for more in (0, 1)}
     for row in _wanted(one.truth, kind):
         partner = next((found for found in left if _same(kind, row, found)), None)
+        if partner is None and row[0] in {line for line, _ in of_kind}:
+            continue
         if partner is None:
             score.missing.append(_written(one, row))
         else:
             left.remove(partner)
             score.found += 1
-    free = {line + more for of, line, _ in one.truth["ambiguous"] if of == kind for more in (0, 1)}
     score.invented += [_written(one, row) for row in left if row[0] not in free]
 
 
