@@ -73,14 +73,14 @@ def read_alerts(statement: Statement) -> list[Named]:
         return [_named(text, statement)]
     if statement.cells or statement.form == "heading" or len(statement.text) > MAX_TEXT:
         return []
-    around = f"{statement.text} {statement.lead}"
-    if statement.section.meaning is not Meaning.ALERTS and not _TOLD.search(around):
-        return []
     found = [
         (statement.source.plain.find(span.text), span)
         for span in statement.source.spans
         if span.mark in ("code", "em") and _is_rule(span.text)
     ]
+    around = f"{statement.text} {statement.lead}"
+    if not found or (statement.section.meaning is not Meaning.ALERTS and not _TOLD.search(around)):
+        return []
     ends = [*(at for at, _ in found[1:]), len(statement.text)][: len(found)]
     return [
         Named(span.text, _HUMP.sub(" ", span.text), span.line, at, end)

@@ -8,7 +8,7 @@ from typing import Final
 
 from rundrill.claims import Command
 from rundrill.runbook import placeholders, shell
-from rundrill.runbook.markdown import Block, CodeBlock, Paragraph, Table, walk
+from rundrill.runbook.markdown import PLAIN, Block, CodeBlock, Paragraph, Table, walk
 from rundrill.runbook.text import Span, Text
 from rundrill.runbook.wordset import KEPT, word_set
 
@@ -30,6 +30,10 @@ KNOWN_PROGRAMS = word_set(
     " velero vi vim vmstat watch wc wget xargs yum zcat zfs zgrep zpool amtool calico logcli"
     " pagerduty pd nats kcat aerospike asadm cqlsh nodetool spark-submit airflow dbt bq snowsql"
     " tsh teleport step getent id env printenv last who w uname lscpu"
+    " sha256sum sha1sum sha512sum md5sum cksum sftp lftp base64 xxd hexdump diff cmp truncate dd tr"
+    " cut sort uniq basename dirname realpath readlink nproc hostnamectl timedatectl loginctl"
+    " resolvectl nmcli ethtool arp whois chgrp taskset renice ionice pgrep pstree dmidecode sar"
+    " tshark swapoff swapon mkfs xmllint keytool postqueue postsuper mailq exim restic borg"
 )
 SHELLS = frozenset(
     {
@@ -52,7 +56,6 @@ _KEYWORDS = word_set(
 )
 _SHELL_WORDS = word_set("for while until if export source . set unset cd echo")
 _NOUNS = word_set("http time test watch")
-PLAIN = frozenset({"text", "txt", "plaintext", "plain", "none"})
 _BRACKETS = word_set("do done then else fi esac { } ( ) ;;")
 """Lines that only open or close what stands around them."""
 _PROGRAM = re.compile(r"(?:[\w./~$\{\}-]*/)?([a-z][\w.+-]*)\Z")
@@ -85,7 +88,9 @@ def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
     """
     learned: set[str] = set()
     for block in walk(blocks):
-        learned.update(f"${name}" for code in _code_of(block) for name in _USED.findall(code))
+        learned.update(
+            f"${name}" for code in _code_of(block) if "$" in code for name in _USED.findall(code)
+        )
         if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS:
             continue
         for line in shell.read_shell(block.lines, first_line=block.line):
@@ -129,6 +134,8 @@ def looks_like_command(text: str, programs: frozenset[str]) -> bool:
         return False
     if _SCRIPT.match(first):
         return True
+    if any(program_of(piped.strip()) in programs for piped in text.split(" | ")[1:]):
+        return True  # what it prints goes to a program that is known
     return first == program and _OPTION.search(text) is not None
 
 

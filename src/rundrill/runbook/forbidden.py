@@ -13,6 +13,7 @@ from rundrill.runbook.meaning import is_imperative
 from rundrill.runbook.outline import Section
 from rundrill.runbook.shell import strip_prompt, without_comment
 from rundrill.runbook.text import Text
+from rundrill.runbook.wordset import has_any
 
 Place = tuple[int, str]
 """The line and the text of a command."""
@@ -21,6 +22,11 @@ Forbidden = dict[Place, int]
 
 WARNS: Final = re.compile(r"\A\W*(?:never|do not|don.?t|avoid|caution|warning)\b", re.IGNORECASE)
 """A sentence that begins so tells nothing to do."""
+_FORBIDS: Final = (
+    "not", "n't", "n\u2019t", "dont", "never", "avoid", "refrain", "warning", "caution", "danger",
+    "forbidden", "prohibited",
+)  # fmt: skip
+"""Without any of these nothing is forbidden of what stands below."""
 _RUN: Final = (
     r"(?:runs?|running|use|using|do|doing|execute|executing|try|trying|apply|applying|issue|issuing"
     r"|type|typing|enter|invoke|invoking|start with|reach for)"
@@ -66,7 +72,7 @@ _STOP = re.compile(r"[.;!?]\s")
 _MODAL = re.compile(rf"\W*(?:{_RUN}\b|be\s\w+\s(?:with|by|via|using)\b)", re.IGNORECASE)
 _GERUND = re.compile(r"\W*(?:\w+ing\b|this\b|these\b|the following\b|\ufffc|$)", re.IGNORECASE)
 _NOT_THESE = re.compile(
-    r"(?:\b(?:instead of|rather than|in place of|no)|(?:,|\(|\band|\bbut) ?not)\s"
+    r"(?:\b(?:instead of|rather than|in place of|no)|(?:,|\(|\band|\bbut|\A\W*) ?not)\s"
     rf"(?:(?:the|a|an|any|plain|manual|direct|usual|more|{_RUN})\s){{0,3}}"
     r"(?:\ufffc\W*(?:(?:or|and|nor)\W*)?){0,9}\Z",
     re.IGNORECASE,
@@ -79,8 +85,8 @@ _NOT_RUN = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"\A\W*(?:warning|caution|danger|dangerous|forbidden|prohibited|not allowed"
-    r"|don['\u2019]?ts?)\b\W*\Z",
+    r"\A\W*(?:warning|caution|danger|dangerous|(?:also\s)?(?:strictly\s)?(?:forbidden|prohibited|not"
+    r" allowed)(?:\s[^:]{1,60}:)?|don['\u2019]?ts?)\W*\Z",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\ufffc(?!\W*(?:(?:or|and|nor)\b\W*)?(?:\ufffc|\Z))", re.IGNORECASE)
@@ -93,6 +99,30 @@ _BEHIND = re.compile(
     r"|(?:never|do not|don['\u2019]t)(?:\s(?:run|use|do)(?:\s(?:this|it|that))?)?\s?[!.)]*\Z)",
     re.IGNORECASE,
 )
+_PARTS = re.compile(r"[.;!?]\s|\s[-\u2013\u2014]\s")
+_CONSENT = re.compile(
+    r"\s(?:without|unless|until)\b[^.;:]{0,60}\b(?:consent|approv\w+|permission|permitted|allowed|agree\w*"
+    r"|asked|told|instructed|ordered|sign-?off|green\slight)\b[^.;]*\Z",
+    re.IGNORECASE,
+)
+"""Who does it by a machine has nobody's consent: what is forbidden without it is forbidden."""
+_PASSIVE = re.compile(
+    r"\W*(?:ever\s)?be\s(?:used|run|executed|done|called|applied|issued|typed|tried)\s?(?:[\w-]+\s?){0,4}"
+    r":\W*(?:\ufffc\W*)*\Z",
+    re.IGNORECASE,
+)
+""" "Must not be run: `x`"."""
+_LATER = re.compile(
+    r"[^.;!?\ufffc]{0,100}[,;:(\u2013\u2014-]\s?(?:so\s|and\s|please\s)?"
+    rf"(?:never|do not|don['\u2019]?t)\s(?:ever\s)?{_RUN}\s(?:it|this|that)\b",
+    re.IGNORECASE,
+)
+_NEXT = re.compile(
+    r"[^.;!?\ufffc]{0,100}[.;!]\s(?:so\s|please\s)?(?:never|do not|don['\u2019]?t)\s(?:ever\s)?"
+    rf"{_RUN}\s(?:it|this|that)\s?(?:[.!]|\Z)",
+    re.IGNORECASE,
+)
+"""Behind the command: "`x` kills the cluster, never use it"; the next sentence, if that is all."""
 _TITLE = re.compile(
     rf"(?:\A\W*(?:what\s)?(?:do not|don['\u2019]?t|never|not to|avoid)\s(?:ever\s)?{_RUN}\b"
     r"|\A\W*(?:don['\u2019]?ts|(?:forbidden|dangerous|prohibited)(?:\scommands?)?)\W*\Z)",
@@ -136,7 +166,12 @@ def _in(
             for one in commands.in_block(block, programs):
                 last = block.lines[one.last_line - block.line]
                 beside = last[len(without_comment(last)) :].lstrip("# ")
-                if below or any(said and _announces(said) for said in (one.comment, beside)):
+                if below or any(
+                    _announces(part)
+                    for said in (one.comment, beside)
+                    for part in _PARTS.split(said)
+                    if part
+                ):
                     yield one
         elif isinstance(block, ItemList):
             for item in block.items:
@@ -153,8 +188,11 @@ def _in(
 def _announces(lead: str) -> bool:
     """Whether it forbids what stands below it: "Never run:", "Do not use this in production."."""
     lead = lead[-300:].rstrip()
+    if not has_any(lead, _FORBIDS):
+        return False
     colon = lead.endswith(":")
-    clause = _clause(lead.rstrip(" .:!"))
+    lead = _CONSENT.sub("", lead.rstrip(" .:!"))
+    clause = _clause(lead)
     if _LABEL.match(clause):
         return True
     found = _order_in(clause)
@@ -166,6 +204,8 @@ def _announces(lead: str) -> bool:
 def _of_text(text: Text, programs: frozenset[str], *, banned: bool) -> Iterator[commands.Found]:
     before = "never run " if banned else ""
     marks = [commands.is_command(span, programs) for span in text.spans]
+    if True not in marks:
+        return
     for at, (span, is_command) in enumerate(zip(text.spans, marks, strict=True)):
         if is_command:
             rest = zip(text.spans[at + 1 : at + 9], marks[at + 1 : at + 9], strict=True)
@@ -184,6 +224,8 @@ def _forbids(before: str, after: str) -> bool:
         or _NOT_RUN.search(f"{clause} ")
         or _LABEL.match(clause)
         or _BEHIND.match(after)
+        or _LATER.match(after)
+        or _NEXT.match(after)
     ):
         return True
     found = _order_in(clause)
@@ -220,6 +262,8 @@ def _order_in(clause: str) -> re.Match[str] | None:
         return found
     if word.startswith(("do", "never")):
         return found if opening else None
+    if _PASSIVE.match(clause, found.end()):
+        return found
     runs = _MODAL.match(clause, found.end()) is not None
     return found if runs and ":" not in clause[found.end() :] else None
 

@@ -2,8 +2,14 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from rundrill.runbook.wordset import KEPT
 
 _CODES = {"severity": "SEV", "priority": "P", "level": "L", "category": "CAT"}
+_NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
+"""The number of a paragraph: "3.1 Critical: ..."."""
 _LEVEL = re.compile(
     r"\W*(?:(?:(?P<kind>severity|priority|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
     r"(?P<number>\d|(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014-]))))(?![\w.%])"
@@ -25,9 +31,12 @@ _IN_PROSE = re.compile(
 _NAME_END = re.compile(r"[(:.,;=|\u2013\u2014\u2192]|\s-\s")
 _LETTERED = re.compile(r"\W*(?P<kind>l)[\s-]?(?P<number>\d)(?![\w.%])", re.IGNORECASE)
 """A level only where something says so: elsewhere "L2" is a tier of support, or a cache."""
+_CAPITALS: Final = (
+    "Critical", "Major", "Minor", "High", "Medium", "Moderate", "Low", "Urgent", "Severe",
+)  # fmt: skip
 _NAMED = re.compile(
     r"\b(?:(?:treat|count|class|rate|handle|regard)\w*\s(?:\w+\s){0,2}as|is|becomes)\s(?:an?\s)?\W{0,3}"
-    r"(?P<name>(?-i:Critical|Major|Minor|High|Medium|Moderate|Low|Urgent|Severe))\b(?=\W{0,3}[:;(])",
+    rf"(?P<name>(?-i:{'|'.join(_CAPITALS)}))\b(?=\W{{0,3}}[:;(])",
     re.IGNORECASE,
 )
 _TWIN = re.compile(
@@ -49,20 +58,24 @@ class Level:
 
 def named_level(sentence: str) -> Level | None:
     """The level that a sentence gives what it tells of: "we treat it as **Critical**: ..."."""
-    found = _NAMED.search(sentence[:500])
+    said = any(name in sentence for name in _CAPITALS)
+    found = _NAMED.search(sentence[:500]) if said else None
     if found is None:
         return None
     return Level(found["name"].lower(), found["name"], found.end(), numbered=False)
 
 
+@lru_cache(maxsize=KEPT)
 def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Level | None:
     """The level that `text` begins with, and the name beside it: "P0 - Critical (outage)".
 
     `prose` also takes "It is High when ...", `lettered` "L1".
     """
-    found = _LEVEL.match(text)
+    number = _NUMBERED.match(text)
+    start = 0 if number is None else number.end()
+    found = _LEVEL.match(text, start)
     if found is None and lettered:
-        found = _LETTERED.match(text)
+        found = _LETTERED.match(text, start)
     if found is None and prose and (found := _IN_PROSE.match(text)) and found["kind"]:
         code = _CODES.get(found["kind"].lower(), found["kind"].upper()) + found["number"]
         return Level(code, "", found.end(), numbered=True)

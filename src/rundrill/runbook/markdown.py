@@ -18,6 +18,8 @@ from rundrill.runbook.text import Mark, Span, Text
 
 MAX_TEXT = 10_000
 """A longer paragraph is prose in which nobody would look for a claim."""
+PLAIN = frozenset({"text", "txt", "plaintext", "plain", "none"})
+"""The languages of a block that holds no code."""
 MAX_NESTING = 40
 """Deeper levels are not read. It bounds recursion and keeps reading linear in the text."""
 
@@ -270,13 +272,14 @@ def _text(cursor: _Cursor, end: str) -> Text:
 
 
 def _spans(inline: Token, line: int) -> Iterator[Span]:
-    starts = [0, *(found.end() for found in re.finditer("\n", inline.content))]
+    starts: list[int] = []
     now = line
     strong = weak = 0
     href = ""
     for token in inline.children or ():
         match token.type:
             case "code_inline":
+                starts = starts or _starts(inline.content)
                 now = line + bisect_right(starts, token.meta["offset"]) - 1
                 yield Span(now, token.content, "code", href)
             case "softbreak" | "hardbreak":
@@ -295,6 +298,11 @@ def _spans(inline: Token, line: int) -> Iterator[Span]:
             case _ if token.content:
                 mark: Mark = "strong" if strong else "em" if weak else ""
                 yield Span(now, token.content, mark, href)
+
+
+def _starts(text: str) -> list[int]:
+    """Where its lines begin."""
+    return [0, *(found.end() for found in re.finditer("\n", text))]
 
 
 def _visible(html: str) -> str:

@@ -162,7 +162,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "steady state|normal|healthy|baseline|baselines|expected values|golden signals"
             "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs|objectives"
-            "|what good looks like|good looks like|thresholds"
+            "|what good looks like|good looks like|green looks like|healthy looks like"
+            "|looks like this|want to see|health figures|key figures|health indicators|thresholds"
         ),
     ),
 )
@@ -170,6 +171,7 @@ _RANKS: Final = {
     phrase: rank for rank, (_, phrases) in reversed(tuple(enumerate(_PLACES))) for phrase in phrases
 }
 """Each phrase with the first place that has it."""
+_FIRST: Final = frozenset(phrase.split()[0] for phrase in _RANKS)
 _LONGEST: Final = max(len(phrase.split()) for phrase in _RANKS)
 _EXACT: Final = {
     "levels": Meaning.SEVERITY,
@@ -204,6 +206,7 @@ _IMPERATIVES = word_set(
 _STEP_HEADING = re.compile(r"^\W*step\s+\d", re.IGNORECASE)
 
 
+@lru_cache(maxsize=KEPT)
 def words_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
@@ -215,12 +218,13 @@ def meaning_of(title: str) -> Meaning:
     if exact is not None:
         return exact
     words = words_of(title)
-    found = (
+    found = [
         _RANKS[phrase]
-        for length in range(1, _LONGEST + 1)
-        for at in range(len(words) - length + 1)
+        for at, word in enumerate(words)
+        if word in _FIRST
+        for length in range(1, min(_LONGEST, len(words) - at) + 1)
         if (phrase := " ".join(words[at : at + length])) in _RANKS
-    )
+    ]
     rank = min(found, default=None)
     return Meaning.UNKNOWN if rank is None else _PLACES[rank][0]
 
@@ -238,7 +242,8 @@ def is_structure(title: str) -> bool:
 
 def is_imperative(text: str) -> bool:
     """Whether a text begins with a verb that tells to do something."""
-    return any(word in _IMPERATIVES for word in words_of(text)[:1])
+    first = _WORD.search(text)
+    return first is not None and first[0].lower() in _IMPERATIVES
 
 
 def clean_title(text: str) -> str:

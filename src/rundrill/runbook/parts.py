@@ -69,14 +69,19 @@ class Part:
     said: str = ""
     """What the cell states, with the row's name before it."""
     statistic: str | None = None
-    around: str = ""
-    """What the list or the section is about."""
+    statement: Statement | None = None
+    """The statement that it is the whole of."""
     named: bool = False
     """The row has the name of an alert, which is no subject while its condition names one."""
     window_s: float | None = None
     implied: Comparator | None = None
     role: Role | None = None
     """Of a column such as "Normal"; else that of the statement counts."""
+
+    @property
+    def around(self) -> str:
+        """What the list or the section is about."""
+        return "" if self.statement is None else _around(self.statement)
 
     def comparisons(self) -> Sequence[Comparison]:
         """The numbers in it; one alone is compared as its label or its column's heading says."""
@@ -98,7 +103,7 @@ def parts_of(statement: Statement) -> Iterator[Part]:
         yield Part(
             _without_rule(statement.prose),
             implied=_implied_of(statement),
-            around=_around(statement),
+            statement=statement,
         )
         return
     windows = [

@@ -12,7 +12,7 @@ from rundrill.runbook.names import in_brackets, people, recipient
 from rundrill.runbook.promises import Promise
 from rundrill.runbook.statements import Cell, Statement
 from rundrill.runbook.terms import first_term
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import has_any, letters_in, word_set
 
 _TOLD: Final = word_set(
     "stakeholder stakeholders notify notified audience recipients inform informed informs cc who"
@@ -53,6 +53,13 @@ _AFTER = re.compile(
     r"|engineer|on-call|expert|architect|supervisor)\b)",
     re.IGNORECASE,
 )
+_UP: Final = ("escalat",)
+_CALLING: Final = word_set(
+    "after inform informs call calls page pages notify notifies tell tells wake wakes phone phones"
+    " called paged woken phoned rung"
+)
+"""Where none of these is said, nobody is called."""
+_ARROW = re.compile(r"\s?(?:\u2192|->|=>)\s?")
 _NO: Final = frozenset({"", "no", "none", "n/a", "never"})
 _HEARERS: Final = word_set(
     "desk team support customers customer users manager lead legal marketing sales partners board"
@@ -167,14 +174,20 @@ def read_escalations(
             to = recipient(statement.text[tier.end() :])
             yield statement.line, Escalation(severity=level, to=to, term=None)
         return
-    if section and len(parts := re.split(r"\s?(?:\u2192|->|=>)\s?", statement.text)) > 1:
+    label, rest = statement.label
+    named = _ESCALATES.search(label) is not None
+    parts = _ARROW.split(rest if named else statement.text)
+    if (section or named) and len(parts) > 1:
         for part in parts:
             to = recipient(_TIER.sub("", part))
             if to:
                 yield statement.line, Escalation(severity=level, to=to, term=first_term(part))
         return
-    if not section and not any(
-        pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER, _IS_CALLED)
+    if not section and (
+        (_CALLING.isdisjoint(letters_in(statement.text)) and not has_any(statement.text, _UP))
+        or not any(
+            pattern.search(statement.text) for pattern in (_ESCALATES, _NEXT, _AFTER, _IS_CALLED)
+        )
     ):
         return
     for sentence in _SENTENCES.finditer(statement.text):

@@ -22,6 +22,8 @@ _IN_PROSE = re.compile(
     r"|(?<!\w)@(?:username|name|user|handle|person|you|someone)(?!\w)"
 )
 _MARKS = frozenset("<$[{")
+_OPENS = re.compile(r"[<{[@_]")
+"""One of these is in all that is left to be filled in of a text."""
 _TEMPLATE_WORDS = frozenset({"end", "else", "break", "continue", "none", "<none>", "<nil>"})
 _CLASS = re.compile(r"\[\w-\w(?:\w-\w)*\]")
 _ENVIRONMENT: Final = frozenset(
@@ -59,6 +61,8 @@ def names(text: str) -> tuple[str, ...]:
 
 def find_in_prose(text: str) -> list[tuple[int, str]]:
     """What a text or a message leaves to be filled in, each with where it stands."""
+    if _OPENS.search(text) is None:
+        return []
     return [
         (found.start(), found[0])
         for found in _IN_PROSE.finditer(text)

@@ -64,10 +64,19 @@ _BACK_UNDER = re.compile(
 """What a number has to be again by the time: "must drop under 150 ms within 5 min"."""
 _UNTIL = re.compile(r"\b(?:wait|until|back)\b[^.;]*[,(]\s?$", re.IGNORECASE)
 _AFTERWARDS = re.compile(r"\s?after\s(?:the|its|every|each)\b", re.IGNORECASE)
-_TELLS = re.compile(r"\b(?:tell|inform|notify|announce)\b[^,;.]*$", re.IGNORECASE)
+_TELLS = re.compile(
+    r"\b(?:tell|inform|notify|announce|page|call|ring|wake|phone|contact|involve)\b[^,;.]*$",
+    re.IGNORECASE,
+)
+_LATE = re.compile(
+    r"\s?(?:after|into)\b[^.;,]{0,40},\s(?:then\s)?(?:the\s)?"
+    r"(?:call|page|wake|phone|ring|escalate|inform|involve)\b",
+    re.IGNORECASE,
+)
+""" "If it is still red 30 minutes after you started, call the vendor"."""
 _STARTS = re.compile(
     r"\b(?:you|we|someone|somebody|work|(?:the\s)?on-?call|engineers?)\b[^,;.:]{0,24}"
-    r"\b(?:starts?|begins?|on\sit|looks?)\s*$",
+    r"\b(?:starts?|begins?|on\sit|looks?(?:\s(?:at|into)(?:\sit)?)?)\s*$",
     re.IGNORECASE,
 )
 """How soon somebody begins: under a level that is its response time."""
@@ -92,7 +101,9 @@ _DEADLINE_HEAD: Final = word_set(
 _WAITS: Final = frozenset(
     {"at most", "in", "under", "less than", "max", "maximum", "in less than", "in under"}
 )
-_DUE: Final = frozenset({"within", "with in", "no later than", "not later than", "by"})
+_SOON_S: Final = 10.0
+"""What has to be there sooner is an answer of a machine."""
+_DUE: Final = frozenset({"within", "with in", "no later than", "not later than", "by", "before"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,8 @@ def _named(
         return "response"
     if _CALLED.search(clause) and re.match(r"\s?without\b", rest) and _STUCK.match(rest.strip()):
         return "escalation"
+    if _IF.search(clause) and _LATE.match(rest):
+        return "escalation"
     if _STUCK.search(clause) and _CALLS.match(rest):
         return "escalation"
     if named != "escalation" and _IF.search(clause) and _ESCALATE.search(rest):
@@ -216,7 +229,7 @@ class _Time:
     def is_due(self) -> bool:
         if self.stated.term.seconds == 0 or self.stated.term.when is not None:
             return self._on_the_calendar()
-        if self._is_machines():
+        if self._is_machines() or (self.stated.term.seconds or 60) < _SOON_S:
             return False
         if self.stated.every:
             return self.named is not None or self.people or is_imperative(self.plain)
@@ -244,7 +257,7 @@ class _Time:
         return word == "" and named and _AFTERWARDS.match(rest) is not None
 
     def _on_the_calendar(self) -> bool:
-        if self.stated.term.seconds == 0 and _TELLS.search(self.clause):
+        if self.stated.term.seconds == 0 and (_TELLS.search(self.clause) or self._is_order()):
             return True
         if self.statement.form == "heading" and (self.stated.term.when or "").endswith(" hours"):
             return False  # "L2 (page, office hours)" says when somebody is paged
@@ -257,7 +270,15 @@ class _Time:
     def _is_machines(self) -> bool:
         """A job that runs every hour promises nothing to people."""
         machine = _MACHINE.search(self.clause) is not None
-        return machine and (self.stated.every or self.named is None)
+        obliged = self.stated.word in _DUE and _MUST.search(self.clause) is not None
+        return machine and (self.stated.every or (self.named is None and not obliged))
+
+    def _is_order(self) -> bool:
+        """ "Roll back immediately", and all that a level has at once where people are told."""
+        if self.people and self.leveled:
+            return True
+        last = _PART.split(self.clause)[-1]
+        return is_imperative(last) and _IF.search(last) is None
 
     def _stands_alone(self) -> bool:
         """ "MTTR 1 hour", or "P1: 30 minutes" where people are told."""

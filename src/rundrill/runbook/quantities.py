@@ -8,7 +8,8 @@ from typing import Final
 
 from rundrill.claims import Comparator, Unit
 from rundrill.runbook.durations import DURATION, NUMBER, TIME_UNIT, duration_of, number_of, unit_s
-from rundrill.runbook.wordset import KEPT
+from rundrill.runbook.units import MONEY, Measured, share, unit_at
+from rundrill.runbook.wordset import KEPT, letters_in, word_set
 
 _WINDOW_WORDS = (
     r"(?:(?:sustained|lasting|averaged|measured|persisting|persists|lasts)\s)?"
@@ -39,23 +40,6 @@ _OF = re.compile(
     re.IGNORECASE,
 )
 """What a share is one of: "85 % of the limit for 10 minutes"."""
-_PER = r"(?P<per>seconds?|secs?|minutes?|mins?|hours?|hrs?|(?-i:[smh]))(?!\w)"
-_RATES = re.compile(
-    r"(?:req(?:uest)?s?|transactions?|txns?|payments?|calls?|messages?|msgs?|ops|operations|queries"
-    r"|writes|reads)"
-    rf"\s?(?:/|per\s|a\s)\s?{_PER}"
-    rf"|[a-z][\w-]{{0,20}}\s?/\s?(?P<slash>seconds?|secs?|minutes?|mins?|hours?|(?-i:[smh]))(?!\w)"
-    rf"|/\s?(?P<alone>seconds?|secs?|minutes?|mins?|(?-i:[smh]))(?!\w)"
-    r"|(?P<short>rpm|rps|qps|tps|ops/s)(?!\w)",
-    re.IGNORECASE,
-)
-_PERCENT = re.compile(r"%|percent(?!\w)|per\scent(?!\w)|pct(?!\w)", re.IGNORECASE)
-_BYTES = re.compile(
-    r"(?P<scale>[KMGTkmgt])(?P<binary>i)?(?P<byte>B|b)?(?!\w)(?!/)|(?:bytes?|B)(?!\w)"
-)
-_OTHER_UNIT = re.compile(
-    r"[KMGT]?i?[Bb](?:ytes|its)?/|x(?!\w)|\u00d7|times\s(?:the|as|more|higher|normal|usual|its|slower)|/\d"
-)
 _SMALL: Final = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)(?![\w-])"
 _WORDS: Final[dict[str, Comparator]] = {
     "above": ">", "over": ">", "exceeds": ">", "exceeding": ">", "exceed": ">", "exceeded": ">",
@@ -83,7 +67,9 @@ _SIGNS: Final[dict[str, Comparator]] = {
 _COMPARISON = re.compile(
     r"(?:(?P<sign><=|>=|=<|=>|==|(?<![-=])>|[<=~\u2264\u2265\u2248])|\b(?P<word>"
     + "|".join(word.replace(" ", r"\s") for word in sorted(_WORDS, key=len, reverse=True))
-    + rf")\b)[\s:.]{{0,3}}(?:(?:about|the|around|a)\s)?[$\u20ac]?(?P<number>{NUMBER}|{_SMALL})"
+    + rf")\b)[\s:.]{{0,3}}(?:(?:about|the|around|a)\s)?[$\u20ac]?"
+    # "<one line>" is to be filled in; a number in letters stands behind words only.
+    rf"(?P<number>{NUMBER}|(?(word){_SMALL}|(?!)))"
     r"(?P<scale>\s?(?:(?-i:k|M)(?![\w/])|(?:thousand|million|billion)(?!\w)))?(?P<rest>\s?)",
     re.IGNORECASE,
 )
@@ -115,9 +101,18 @@ _AVAILABLE = re.compile(
     rf"\s(?P<number>{NUMBER})\s?(?P<percent>%)",
     re.IGNORECASE,
 )
+_EXACT = re.compile(
+    r"\b(?:must|should|shall|has\sto|have\sto|needs?\sto|(?:is|are)\sto|expected\sto)\s"
+    rf"(?:always\s)?be\s(?:back\s)?(?:to\s|at\s|exactly\s)?(?P<number>{NUMBER}|zero(?!\w))",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"\s?(?:[.,;)]|\Z)")
+_CODE = re.compile(r"\b(?:status|code|version|port|number)\b", re.IGNORECASE)
 _AGAIN = re.compile(rf"\bor\s(?P<number>{NUMBER})\s?(?P<percent>%)", re.IGNORECASE)
-_MAY = re.compile(rf"\d|{_SMALL}", re.IGNORECASE)
-"""Without a number there is no comparison, and the patterns need not be tried."""
+_DIGIT = re.compile(r"\d")
+_SMALL_WORDS: Final = word_set(
+    "zero one two three four five six seven eight nine ten twelve twenty"
+)
 _NEVER = re.compile(
     r"\b(?:never|(?:must|should|may|does|do|will|can)\s?not|doesn't|don't)\s(?:\w+\s){0,2}$",
     re.IGNORECASE,
@@ -151,28 +146,35 @@ class Comparison:
     sign: bool
     noun: str = ""
     """What a rate counts: "queries"."""
+    exact: bool = False
+    """It says what the number has to be: "must be 0"."""
     between: bool = False
     """One end of a range."""
 
 
-_Measured = tuple[float, Unit, int]
 _Reader = Callable[[re.Match[str], str, bool], list[Comparison]]
 
 
 def may_compare(text: str) -> bool:
     """Whether there is a number at all."""
-    return _MAY.search(text) is not None
+    return _DIGIT.search(text) is not None or not _SMALL_WORDS.isdisjoint(letters_in(text))
 
 
 @lru_cache(maxsize=KEPT)
 def comparisons(text: str, *, cell: bool = False) -> Sequence[Comparison]:
-    """Every comparison with a number, in order. Multiples and speeds in bytes are left out.
+    """Every comparison with a number, in order. Multiples and speeds in bits are left out.
 
     In a `cell` of a table "300-800 ms" is a range, while a sentence may mean a time to wait.
     """
     if not may_compare(text):
         return ()
-    matches = [(found, reader) for pattern, reader in _PATTERNS for found in pattern.finditer(text)]
+    words, chars = letters_in(text), frozenset(text)
+    matches = [
+        (found, one.reader)
+        for one in _PATTERNS
+        if one.may_match(words, chars)
+        for found in one.pattern.finditer(text)
+    ]
     read: list[Comparison] = []
     for found, reader in sorted(matches, key=lambda match: match[0].start()):
         # "restarts > 3 over 10 minutes" has one comparison; the other number is its window.
@@ -199,7 +201,7 @@ def quantity(text: str) -> tuple[float, Unit, str] | None:
     if found is None:
         return None
     scale = _THOUSANDS[found[2].strip().lower()] if found[2] else 1.0
-    measured = _unit(text, found.end(), number_of(found[1]) * scale)
+    measured = unit_at(text, found.end(), number_of(found[1]) * scale)
     return None if measured is None else (measured[0], measured[1], text[measured[2] :])
 
 
@@ -227,7 +229,7 @@ def _compared(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     number = number_of(found["number"])
     if found["scale"]:
         number *= _THOUSANDS[found["scale"].strip().lower()]
-    measured = _unit(text, found.end(), number)
+    measured = unit_at(text, found.end(), number)
     if measured is None or _OUT_OF.match(text, measured[2]):
         return []
     if found["sign"]:
@@ -245,7 +247,9 @@ def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "5+", "90% or more", "30 s max"."""
     bound = (found["bound"] or "").lower()
     less = (found["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
-    measured = _unit((found["unit"] or found["after"] or "").strip(), 0, number_of(found["number"]))
+    measured = unit_at(
+        (found["unit"] or found["after"] or "").strip(), 0, number_of(found["number"])
+    )
     assert measured is not None  # a share, a time or a bare number
     sign = found["plus"] is not None
     whole = (measured[0], measured[1], found.end())
@@ -255,7 +259,7 @@ def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
 def _between(found: re.Match[str], text: str, cell: bool) -> list[Comparison]:
     """ "between 5 and 10 %", "900 to 1,500 req/s"."""
     low, high = number_of(found["low"] or found["from"]), number_of(found["number"])
-    least, most = _unit(text, found.end(), low), _unit(text, found.end(), high)
+    least, most = unit_at(text, found.end(), low), unit_at(text, found.end(), high)
     if most is None or least is None or low >= high:
         return []
     # "900 to 1,500" of something that has no unit may be anything, "3 to 5 minutes" a wait.
@@ -270,51 +274,90 @@ def _between(found: re.Match[str], text: str, cell: bool) -> list[Comparison]:
 
 def _at(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "CPU at 100 %"."""
-    share = _share(number_of(found["number"]))
-    return [_comparison(found.start(), ">=", (share, "ratio", found.end()), text)]
+    whole: Measured = (share(number_of(found["number"])), "ratio", found.end())
+    return [_comparison(found.start(), ">=", whole, text)]
 
 
 def _named(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "warning 70 %, critical 90 %"."""
-    measured = _unit(text, found.start("level"), number_of(found["number"]))
+    measured = unit_at(text, found.start("level"), number_of(found["number"]))
     return [] if measured is None else [_comparison(found.start(), ">", measured, text)]
 
 
 def _grouped(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "warn at 5,000"."""
-    whole: _Measured = (number_of(found["number"]), "count", found.end())
+    whole: Measured = (number_of(found["number"]), "count", found.end())
     return [_comparison(found.start(), ">", whole, text)]
 
 
 def _available(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "availability 99.9 % over 30 days"; without a window it may be anything."""
-    whole: _Measured = (_share(number_of(found["number"])), "ratio", found.end())
+    whole: Measured = (share(number_of(found["number"])), "ratio", found.end())
     one = _comparison(found.start("number"), ">=", whole, text)
     return [] if one.window_s is None else [one]
 
 
 def _again(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     """ "above 2% over 5 minutes, or 0.5 % over an hour": compared as the number before it."""
-    whole: _Measured = (_share(number_of(found["number"])), "ratio", found.end())
+    whole: Measured = (share(number_of(found["number"])), "ratio", found.end())
     return [_comparison(found.start(), ">", whole, text)]
 
 
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = (
-    (_COMPARISON, _compared),
-    (_SUFFIXED, _suffixed),
-    (_BETWEEN, _between),
-    (_AT, _at),
-    (_NAMED, _named),
-    (_GROUPED, _grouped),
-    (_AVAILABLE, _available),
-    (_AGAIN, _again),
+def _exact(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
+    """ "must be 0", "has to be 0.00 EUR"; any other number may be the name of something."""
+    zero = found["number"].lower() == "zero"
+    measured = unit_at(text, found.end(), 0.0 if zero else number_of(found["number"]))
+    if measured is None or measured[1] not in ("count", "ratio", "bytes"):
+        return []
+    amount = MONEY.match(text, measured[2]) is not None
+    alone = _ENDS.match(text, measured[2]) and not _CODE.search(text[: found.start()][-40:])
+    if measured[0] != 0 and measured[1] != "ratio" and not amount and not alone:
+        return []
+    return [replace(_comparison(found.start("number"), "==", measured, text), exact=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """`words` and `chars`: without one of either there is no match; `percent` needs its sign."""
+
+    pattern: re.Pattern[str]
+    reader: _Reader
+    words: frozenset[str]
+    chars: frozenset[str] = frozenset()
+    percent: bool = False
+
+    def may_match(self, words: frozenset[str], chars: frozenset[str]) -> bool:
+        if self.percent and "%" not in chars:
+            return False
+        return not (self.words.isdisjoint(words) and self.chars.isdisjoint(chars))
+
+
+_BOUNDS: Final = word_set(
+    "more higher above greater longer over slower up worse max maximum most minimum least"
+)
+_ALARMS: Final = word_set("warn warning crit critical")
+_PATTERNS: Final = (
+    _Pattern(
+        _COMPARISON,
+        _compared,
+        frozenset(max(word.split(), key=len) for word in _WORDS),
+        frozenset("".join(_SIGNS)),
+    ),
+    _Pattern(_SUFFIXED, _suffixed, _BOUNDS | _LESS, frozenset("+")),
+    _Pattern(_BETWEEN, _between, word_set("between to"), frozenset("-\u2013")),
+    _Pattern(_AT, _at, word_set("at"), percent=True),
+    _Pattern(_NAMED, _named, _ALARMS | word_set("red yellow amber orange")),
+    _Pattern(_GROUPED, _grouped, _ALARMS | word_set("alarm alert page")),
+    _Pattern(_AVAILABLE, _available, word_set("availability uptime success"), percent=True),
+    _Pattern(_EXACT, _exact, word_set("be")),
+    _Pattern(_AGAIN, _again, word_set("or"), percent=True),
 )
 
 
 def _comparison(
     start: int,
     comparator: Comparator,
-    measured: _Measured,
+    measured: Measured,
     text: str,
     *,
     sign: bool = False,
@@ -331,6 +374,8 @@ def _comparison(
         time = after["time"] or after["in_brackets"] or after["slash"] or after["comma"]
         window_s = duration_of(time) if time[0].isdigit() or " " in time else unit_s(time)
         window_s = duration_of(time) if window_s is None else window_s
+    elif unit == "bytes" and (speed := _PER_TIME.search(text, end - 10, end)) is not None:
+        window_s = unit_s(speed[1])  # bytes a second are bytes within a second
     return Comparison(
         start=start,
         end=end,
@@ -344,9 +389,7 @@ def _comparison(
     )
 
 
-def _share(percent: float) -> float:
-    """15 digits keep 0.05 what 5/100 is, whatever the division leaves in the last place."""
-    return round(percent / 100, 15)
+_PER_TIME = re.compile(r"(?:/|per)\s?([a-z]+)\Z")
 
 
 def _noun(text: str, end: int) -> str:
@@ -355,22 +398,3 @@ def _noun(text: str, end: int) -> str:
         r"([A-Za-z]\w*)\s?(?:/|per\s|a\s)\s?[a-z]+\Z|([a-z]+)\Z", text[max(0, end - 40) : end]
     )
     return "" if found is None else (found[1] or found[2]).lower()
-
-
-def _unit(text: str, at: int, number: float) -> _Measured | None:
-    """The number in its base unit, and where the unit ends; None when it cannot be compared."""
-    if found := _PERCENT.match(text, at):
-        return _share(number), "ratio", found.end()
-    if _OTHER_UNIT.match(text, at):
-        return None
-    if found := _RATES.match(text, at):
-        short = {"rpm": "m"}.get((found["short"] or "").lower(), "s")
-        per = found["per"] or found["slash"] or found["alone"] or short
-        return number * 60 / unit_s(per), "req/min", found.end()
-    if found := re.compile(rf"-?({TIME_UNIT})", re.IGNORECASE).match(text, at):
-        return round(number * unit_s(found[1]), 15), "s", found.end()
-    if found := _BYTES.match(text, at):
-        scale = (found["scale"] or "").lower()
-        power = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}[scale]
-        return number * (1024 if found["binary"] else 1000) ** power, "bytes", found.end()
-    return number, "count", at

@@ -127,17 +127,21 @@ class Reading:
                     value = ResponseTime(severity=one, term=term)
                     self._add(statement, value, promise.line, one)
             elif promise.purpose == "deadline":
-                subject = _due_subject(statement, promise)
-                self._add(
-                    statement,
-                    Deadline(
-                        subject=subject, severity=level, term=term, every=promise.stated.every
-                    ),
-                    promise.line,
-                    f"{level or ''} {subject}",
-                )
-        for line, escalation in read_escalations(statement, promises, level=level):
+                self._add_deadline(statement, promise, level)
+        escalations = list(read_escalations(statement, promises, level=level))
+        for line, escalation in escalations:
             self._add(statement, escalation, line, f"{level or ''} {escalation.to}")
+        called = [escalation.term for _, escalation in escalations]
+        for promise in promises:
+            if promise.purpose == "escalation" and promise.stated.term not in called:
+                self._add_deadline(statement, promise, level)  # it says when and not whom
+
+    def _add_deadline(self, statement: Statement, promise: Promise, level: str | None) -> None:
+        subject = _due_subject(statement, promise)
+        value = Deadline(
+            subject=subject, severity=level, term=promise.stated.term, every=promise.stated.every
+        )
+        self._add(statement, value, promise.line, f"{level or ''} {subject}")
 
     def _read_people(self, statement: Statement, level: str | None) -> None:
         for line, stakeholder in read_stakeholders(statement, level=level):
@@ -150,7 +154,8 @@ class Reading:
             self._add(statement, dependency, statement.line, dependency.name)
         for line, dashboard in read_dashboards(statement):
             self._add(statement, dashboard, line, dashboard.name)
-        item = read_item(statement, term=_term_of(statement.section))
+        over = statement.section.meaning is Meaning.POST_INCIDENT
+        item = read_item(statement, term=_term_of(statement.section) if over else None)
         if item is not None:
             self._add(statement, item, statement.line, item.text)
         for at, review in read_reviews(statement.text):

@@ -9,7 +9,7 @@ from rundrill.runbook.levels import Level, match_level, twins_of
 from rundrill.runbook.meaning import PEOPLE, Meaning
 from rundrill.runbook.outline import Section
 from rundrill.runbook.statements import Statement
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import has_any, word_set
 
 _SEVERITY_WORDS = word_set("severity severities priority priorities level levels sev sevs class")
 _NAME_COLUMNS = word_set("name label level title severity")
@@ -24,6 +24,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(r"\b(?:respon|ack|react|sla)\w*\b.*(?:\d|immediate|day)", re.IGNORECASE)
+_ANSWERED = ("respon", "ack", "react", "sla")
 _ON_IT = re.compile(r"\bon\sit\swithin\b", re.IGNORECASE)
 
 
@@ -108,7 +109,7 @@ def _promising(statements: Sequence[Statement]) -> set[int]:
     """The sections, by identity, in which something says how soon to respond."""
     found: set[int] = set()
     for statement in statements:
-        if _ANSWERS.search(statement.text[:500]):
+        if has_any(statement.text, _ANSWERED) and _ANSWERS.search(statement.text[:500]):
             section: Section | None = statement.section
             while section is not None:
                 found.add(id(section))

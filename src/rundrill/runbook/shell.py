@@ -8,6 +8,7 @@ _PROMPT = re.compile(
     r"\s*(?:\([\w.-]{1,20}\)\s?)?(?:\[[\w.@:~/ -]{1,40}\]"
     r"|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
 )
+_PROMPTS = re.compile("[$%\u276f\u279c#]")
 _ROOT_PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?)?#\s+(?=\S)")
 _ROOT_AT_HOST = re.compile(
     r"\s*(?:\[[\w.-]{1,30}@[\w.-]{1,40}[\w.:~/ -]{0,40}\]\s?"
@@ -42,7 +43,7 @@ def read_shell(lines: Sequence[str], *, first_line: int, root: bool = False) -> 
     # A quote that nothing below closes is an apostrophe; looked for only once for each kind.
     unclosed: set[str] = set()
     last = {line.strip(): number for number, line in enumerate(lines)}
-    closes = max((at for at, line in enumerate(lines) if _CLOSES.search(line)), default=-1)
+    closes = max((at for at, line in enumerate(lines) if _closes(line)), default=-1)
     while at < len(lines):
         start = at
         text, prompted = _without_prompt(lines[at], root=root)
@@ -83,7 +84,7 @@ def without_comment(text: str) -> str:
 
 
 def _without_prompt(line: str, *, root: bool = False) -> tuple[str, bool]:
-    found = _PROMPT.match(line) or _ROOT_AT_HOST.match(line)
+    found = _PROMPTS.search(line) and (_PROMPT.match(line) or _ROOT_AT_HOST.match(line))
     if found is None and root:
         found = _ROOT_PROMPT.match(line)
     return (line.strip(), False) if found is None else (line[found.end() :].strip(), True)
@@ -102,6 +103,10 @@ def _with_continuations(text: str, lines: Sequence[str], at: int) -> tuple[str, 
         at += 1
     parts[-1] = parts[-1].removesuffix("\\").rstrip() if _continues(parts[-1]) else parts[-1]
     return " ".join(part for part in parts if part), at
+
+
+def _closes(line: str) -> bool:
+    return ("done" in line or "fi" in line or "esac" in line) and _CLOSES.search(line) is not None
 
 
 def _with_loop(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
@@ -154,7 +159,7 @@ def _with_heredoc(
     text: str, lines: Sequence[str], at: int, last: Mapping[str, int]
 ) -> tuple[str, int]:
     """Goes on to the line that ends a heredoc; `last` says where each line stands last."""
-    found = _HEREDOC.search(text)
+    found = _HEREDOC.search(text) if "<<" in text else None
     if found is None or last.get(found[2], -1) < at:
         return text, at
     end = next(number for number in range(at, len(lines)) if lines[number].strip() == found[2])

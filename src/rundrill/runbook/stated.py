@@ -8,6 +8,7 @@ from rundrill.runbook.measures import MEASURES
 from rundrill.runbook.parts import Role
 from rundrill.runbook.quantities import Comparison
 from rundrill.runbook.statements import Statement, label_of
+from rundrill.runbook.units import MONEY
 
 STEADY_WORDS = re.compile(
     r"\b(?:should|normal(?:ly)?|expected|baseline|healthy|typical(?:ly)?|steady|usual(?:ly)?)\b",
@@ -20,7 +21,9 @@ _PROMISE = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"\W*(?:response|ack\w*|reaction|first\sresponse|sla)\b", re.IGNORECASE)
-_SYMPTOM = re.compile(r"\b(?:symptoms?|signs?|triggers?|conditions?|indicators?)\b", re.IGNORECASE)
+_SYMPTOM = re.compile(
+    r"\b(?:symptoms?|signs?|triggers?|conditions?|indicat(?:ors?|ions?))\b", re.IGNORECASE
+)
 _ANY_OF = re.compile(
     r"\b(?:if|when)\s(?:any|one|all|either|some)\s(?:of\s(?:the|these|them|this)|one)\b",
     re.IGNORECASE,
@@ -42,10 +45,21 @@ _MUST_BE = re.compile(
 )
 _CONDITION = re.compile(
     r"\b(?:if|when|whenever|once|until|unless|while|should|must|fires?|alert|alarm|means?|trigger\w*"
-    r"|threshold|page[sd]?|expect\w*|normal\w*|healthy|symptoms?|stays?|remains?|slo|target|limit)\b",
+    r"|threshold|provided|as\slong\sas|page[sd]?|expect\w*|normal\w*|healthy|symptoms?|stays?|remains?|slo|target|limit)\b",
     re.IGNORECASE,
 )
 _LOOSE: Final = frozenset({"~", "==", "<=", ">="})
+
+
+_IS_SO = re.compile(
+    r"\s?(?:(?!(?:in|over|within|for|on|at|and|or|to)\s)[\w-]+\s){0,3}?"
+    r"(?:ready|healthy|alive|available|running|reachable|unhealthy|unreachable|online|offline"
+    r"|(?:in|out\sof)\ssync|free|left|(?:in\s)?used?|failed|failing|missing|active|up|down)\b(?!-)",
+    re.IGNORECASE,
+)
+"""How many are in a state: "fewer than 3 ready", "at least 3 instances are healthy"."""
+_BOUND = re.compile(r"\bexceed\w*\b", re.IGNORECASE)
+_RHETORIC = re.compile(r"(?:one|1)\sor\smore\b", re.IGNORECASE)
 
 
 def is_stated(statement: Statement, one: Comparison, text: str, subject: str, role: Role) -> bool:
@@ -53,6 +67,8 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     words = set(words_of(subject.replace("_", " "))) | set(subject.split())
     measured = bool(words & MEASURES)
     clause = re.split(r"[.;,]\s|\sor\s|\sand\s", text[: one.start])[-1][-80:]
+    if _RHETORIC.match(text, one.start):
+        return False  # any of them
     if one.unit == "s" and _is_time_to_act(statement, one, clause, text, role, measured=measured):
         return False
     if one.between and role == "other" and not STEADY_WORDS.search(text):
@@ -62,14 +78,33 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
         return one.comparator != "~" or measured or one.unit == "req/min"
     if role == "steady-state":
         return measured or one.sign or one.unit != "count" or not loose
-    if one.unit == "ratio" or _MUST_BE.search(clause):
+    if one.unit == "ratio" or _MUST_BE.search(clause) or one.exact:
         return True
     if one.comparator == "==":
         return False
-    if one.sign or (one.window_s is not None and one.comparator != "~"):
+    if one.sign or (one.comparator != "~" and _is_limit(statement, one, text, measured=measured)):
         return True
     conditional = role == "severity" or _CONDITION.search(text) is not None
+    if one.unit == "count" and one.comparator != "~" and _IS_SO.match(text, one.end):
+        return conditional or not loose
     return (measured and conditional) if loose else (measured or one.unit != "count" or conditional)
+
+
+def _is_limit(statement: Statement, one: Comparison, text: str, *, measured: bool) -> bool:
+    """An amount of money, a number within a window, "does not exceed", or a label's number."""
+    if one.window_s is not None or MONEY.match(text, one.end):
+        return True
+    if _BOUND.search(text, one.start, one.end) and (measured or one.unit != "count"):
+        return True
+    return measured and _is_whole(statement, one, text)
+
+
+def _is_whole(statement: Statement, one: Comparison, text: str) -> bool:
+    """Whether an item is its label and the number: "DB session count: no more than 180"."""
+    before, colon, said = text[: one.start].partition(":")
+    whole = bool(before.strip()) and bool(colon) and not said.strip()
+    rest = text[one.window_end :].strip(" .")
+    return statement.form == "item" and whole and len(rest.split()) <= 1
 
 
 def _is_time_to_act(

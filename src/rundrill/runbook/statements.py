@@ -7,11 +7,20 @@ same are read by the same rules.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
+from rundrill.runbook.lazy import lazy
 from rundrill.runbook.levels import Level, match_level, named_level
-from rundrill.runbook.markdown import MAX_TEXT, Block, ItemList, Paragraph, Quote, Table
+from rundrill.runbook.markdown import (
+    MAX_TEXT,
+    PLAIN,
+    Block,
+    CodeBlock,
+    ItemList,
+    Paragraph,
+    Quote,
+    Table,
+)
 from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.outline import Section
 from rundrill.runbook.text import Span, Text
@@ -22,10 +31,15 @@ _FULL_STOP = re.compile(r"[.!?]\s+(?=[A-Z])")
 _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _PEOPLE = frozenset({"who", "whom", "audience", "stakeholder", "stakeholders", "team", "role"})
 """A table that begins with a column of people has its levels above the times to tell them."""
+_COMPARED_LINE = re.compile(
+    r"\s*[A-Za-z0-9][\w ./%()-]{1,50}?[\s:]\s*(?:[<>]=?|[\u2264\u2265~])\s?"
+    r"\d[\d.,]*\s?[\w%/. ]{0,30}\Z"
+)
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
 _LABEL = re.compile(
     r"\W{0,8}([^\W_][\w./&'()+#@-]*(?:\s[(\w][\w./&'()+#@-]*){0,6}?)\s?\*{0,2}:\*{0,2}(?:\s+|$)"
 )
+_DASHES = re.compile("[-\u2013\u2014=|\u2192]")
 _DASHED = re.compile(
     r"\W{0,4}((?:[\w./&'()+@-]+\s){0,5}?[\w./&'()+@-]+)\s(?:[-\u2013\u2014=|]|->|\u2192)\s"
 )
@@ -96,19 +110,19 @@ class Statement:
         }
         return _RUN.sub(lambda run: hidden.get(len(run[0]), ""), text)
 
-    @cached_property
+    @lazy
     def label(self) -> tuple[str, str]:
         """ "**Primary**: see the schedule" as label and rest; the label may be empty."""
         return label_of(self.source)
 
-    @cached_property
+    @lazy
     def level(self) -> Level | None:
         """The severity level that it begins with; of a row, in whichever cell it stands."""
         if self.begins_level is not None or self.form != "paragraph":
             return self.begins_level
         return named_level(self.text)
 
-    @cached_property
+    @lazy
     def begins_level(self) -> Level | None:
         """That which stands at its beginning, and is still meant on the lines below."""
         if not self.cells:
@@ -121,14 +135,15 @@ class Statement:
 def label_of(source: Text) -> tuple[str, str]:
     """The words before a colon or, in bold, at the beginning; and what follows them."""
     text = source.plain
-    found = _LABEL.match(text[:120])
+    head = text[:120]
+    found = _LABEL.match(head) if ":" in head else None
     if found is not None:
         return found[1].strip(), text[found.end() :]
     bold = next(iter(source.spans), None)
     if bold is not None and bold.mark == "strong" and len(bold.text) < 80:
-        head = bold.text.strip(" :-\u2013\u2014")
-        return head, text[len(bold.text.strip()) :].lstrip(" :-\u2013\u2014\u2192|")
-    found = _DASHED.match(text[:120])
+        name = bold.text.strip(" :-\u2013\u2014")
+        return name, text[len(bold.text.strip()) :].lstrip(" :-\u2013\u2014\u2192|")
+    found = None if _DASHES.search(head) is None else _DASHED.match(head)
     return ("", text) if found is None else (found[1].strip(), text[found.end() :])
 
 
@@ -181,8 +196,22 @@ class _Reader:
                 yield from self._of_list(block, section, lead, above or owner)
             elif isinstance(block, Table):
                 yield from self._of_table(block, section, lead, above)
+            elif isinstance(block, CodeBlock):
+                yield from self._of_code(block, section, lead)
             elif isinstance(block, Quote):
                 yield from self._of_blocks(block.blocks, section, above)
+
+    def _of_code(self, block: CodeBlock, section: Section, lead: str) -> Iterator[Statement]:
+        """The lines of a list of numbers that is aligned in a block: "hit ratio   >= 92 %"."""
+        stated = section.meaning in (Meaning.STEADY_STATE, Meaning.ALERTS)
+        if not stated or block.language not in PLAIN | {""}:
+            return
+        for line, text in enumerate(block.lines, start=block.line):
+            if _COMPARED_LINE.match(text) is not None:
+                source = Text(line, (Span(line, text),))
+                yield Statement(
+                    source=source, prose=source, section=section, form="item", lead=lead
+                )
 
     def _of_list(
         self, block: ItemList, section: Section, lead: str, above: Statement | None

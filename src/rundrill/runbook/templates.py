@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rundrill.claims import Template
-from rundrill.runbook.commands import PLAIN, in_block
-from rundrill.runbook.markdown import Block, CodeBlock, ItemList, Paragraph, Quote
+from rundrill.runbook.commands import in_block
+from rundrill.runbook.markdown import PLAIN, Block, CodeBlock, ItemList, Paragraph, Quote
 from rundrill.runbook.meaning import Meaning
 from rundrill.runbook.outline import Section
 from rundrill.runbook.placeholders import find_in_prose

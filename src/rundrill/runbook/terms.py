@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
+from typing import Final
 
 from rundrill.claims import Term
-from rundrill.runbook.durations import DURATION, duration_of
-from rundrill.runbook.wordset import KEPT
+from rundrill.runbook.durations import DURATION, duration_of, number_of
+from rundrill.runbook.wordset import KEPT, letters_in, word_set
 
 _PERIODS = {
     "hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0,
     "quarterly": 7776000.0, "yearly": 31536000.0, "annually": 31536000.0,
 }  # fmt: skip
 _EACH = {"month": 2592000.0, "quarter": 7776000.0, "year": 31536000.0}
+_YEAR: Final = 31536000.0
 _CALENDAR = (
     r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s)?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
-    r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week)|eod|nbd|cob"
+    r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week|shift)|eod|nbd|cob"
     r"|(?:\d{1,3}|one|two|three|four|five)\s(?:business|working)[\s-](?:days?|hours?)"
     r"|next\s(?:week|sprint|release|morning|planning)|best\seffort|(?:when|as)\stime\s(?:allows|permits)"
     r"|(?:during\s)?(?:business|office|working)\shours)"
@@ -26,23 +28,35 @@ _NOW = (
     r"(?P<now>immediately|immediate|at\sonce|right\saway|straight\saway|instantly|without\sdelay"
     r"|asap)"
 )
+_CLOCK = (
+    r"(?P<before>by|before|no\slater\sthan|not\slater\sthan)\s(?:about\s)?"
+    r"(?P<clock>[0-2]?\d:[0-5]\d(?:\s?(?:am|pm|utc|gmt|ce?st|cet))?|1?\d\s?[ap]m|noon|midnight)"
+    r"(?:\s(?:on\s)?(?:the\s)?(?:same|next|following)\s(?:business\s|working\s)?day)?"
+)
+_LONG = (
+    r"(?P<bound>every|within|once\severy)\s(?P<count>\d{1,2}|two|three|four|six|nine|twelve)\s"
+    r"(?P<long>month|quarter|year)s?"
+)
 _TERM = re.compile(
     rf"\b(?P<word>T\s?\+|with\s?in|every|each|no\slater\sthan|not\slater\sthan|at\smost|after|in\sunder|in\sless\sthan"
     rf"|under|less\sthan|in|by|max(?:imum)?|up\sto|for)?(?P<bare>(?(word)[\s:]{{0,2}}|(?<![\w.,-])))"
     rf"(?:(?:at\smost|the\s(?:first|next|last|past|previous)|another|about|around|roughly|a\smaximum\sof|~|<=?|\u2264)\s?){{0,2}}"
     rf"(?P<time>{DURATION})"
-    rf"|\b{_CALENDAR}(?!\w)|\b{_NOW}(?!\w)"
+    rf"|\b{_CALENDAR}(?!\w)|\b{_NOW}(?!\w)|\b{_CLOCK}(?!\w)|\b{_LONG}(?!\w)"
     r"|\b(?P<period>hourly|daily|weekly|monthly|quarterly|yearly|annually)(?!\w)"
     r"|\bwithin\sthe\s(?P<the>hour|day|week)(?!\w)"
     r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|month|quarter|year|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
-_MAY = re.compile(
-    r"\d|immedia|at\sonce|away|instant|delay|asap|ly\b|day|hour|minute|week|month|quarter|year|morning|"
-    r"sprint|release|planning|effort|allows|permits|eod|nbd|cob|second|business",
-    re.IGNORECASE,
+_TELLING = word_set(
+    "ms s m h d w milliseconds millisecond millis msecs msec seconds second secs sec minutes minute"
+    " mins min hours hour hrs hr days day weeks week month quarter year immediately immediate once"
+    " away instantly delay asap hourly daily weekly monthly quarterly yearly annually business"
+    " working sprint release morning planning effort allows permits eod nbd cob shift noon midnight"
+    " am pm months quarters years"
 )
-"""Without any of these there is no time, and the whole pattern need not be tried."""
+"""Without any of these there is no time, but for that of the clock: no pattern is tried."""
+_BY: Final = word_set("by before than")
 _PAST = re.compile(r"\bthe\s(?:last|past|previous)\b", re.IGNORECASE)
 
 
@@ -64,15 +78,22 @@ class Stated:
 @lru_cache(maxsize=KEPT)
 def terms_in(text: str) -> Sequence[Stated]:
     """Every time that `text` states, in order, whatever it is for."""
-    if _MAY.search(text) is None:
+    words = letters_in(text)
+    if _TELLING.isdisjoint(words) and (":" not in text or _BY.isdisjoint(words)):
         return ()
     read: list[Stated] = []
     for found in _TERM.finditer(text):
-        word = " ".join((found["word"] or found["until"] or "").lower().split())
+        said = found["word"] or found["until"] or found["before"] or found["bound"] or ""
+        word = " ".join(said.lower().split()).removeprefix("once ")
         if found["when"]:
             term = Term(
                 seconds=None, when=" ".join(found["when"].lower().removeprefix("the ").split())
             )
+        elif found["clock"]:
+            term = Term(seconds=None, when=found["clock"].lower())
+        elif found["long"]:
+            count = number_of(found["count"])
+            term = Term(seconds=count * (_EACH.get(found["long"].lower()) or _YEAR))
         elif found["now"]:
             term = Term(seconds=0.0)
         elif found["period"]:
@@ -88,7 +109,10 @@ def terms_in(text: str) -> Sequence[Stated]:
         else:
             term = Term(seconds=duration_of(found["time"]))
         every = word in ("every", "each") or bool(found["period"] or found["each"])
-        at = max(found.start(name) for name in ("time", "when", "now", "period", "each", "the"))
+        at = max(
+            found.start(name)
+            for name in ("time", "when", "now", "period", "each", "the", "clock", "count")
+        )
         read.append(Stated(found.start(), at, found.end(), word, term, every))
     # "Immediate (within 2 hours)" means the number.
     return [

@@ -3,8 +3,9 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
+
+from rundrill.runbook.lazy import lazy
 
 Mark = Literal["", "code", "strong", "em", "break"]
 
@@ -27,7 +28,7 @@ class Text:
     line: int
     spans: tuple[Span, ...]
 
-    @cached_property
+    @lazy
     def plain(self) -> str:
         """One line of text, code spans included."""
         return "".join(self._parts).rstrip()
@@ -37,7 +38,7 @@ class Text:
         starts, lines = self._lines_at
         return lines[max(bisect_right(starts, offset) - 1, 0)] if lines else self.line
 
-    @cached_property
+    @lazy
     def lines(self) -> tuple["Text", ...]:
         """The same text, one value a source line."""
         if self.spans and self.spans[0].line == self.spans[-1].line:
@@ -58,7 +59,7 @@ class Text:
             at += len(text)
         return Text(spans[0].line if spans else self.line, tuple(spans))
 
-    @cached_property
+    @lazy
     def _parts(self) -> Sequence[str]:
         """What each span gives to `plain`: one blank on either side at most, none after one."""
         parts: list[str] = []
@@ -72,7 +73,7 @@ class Text:
             blank = text.endswith(" ") if text else blank
         return parts
 
-    @cached_property
+    @lazy
     def _lines_at(self) -> tuple[Sequence[int], Sequence[int]]:
         """Where in `plain` which source line begins."""
         starts: list[int] = []

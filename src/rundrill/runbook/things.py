@@ -10,7 +10,7 @@ from rundrill.runbook.meaning import Meaning, words_of
 from rundrill.runbook.names import in_brackets, people
 from rundrill.runbook.statements import Statement
 from rundrill.runbook.terms import terms_in
-from rundrill.runbook.wordset import word_set
+from rundrill.runbook.wordset import has_any, word_set
 
 _STATE = re.compile(
     r"\s(?:connectivity|availability|status|health|reachability|reachable|available|latency|access"
@@ -44,7 +44,7 @@ _REVIEW = re.compile(
     r"|\b(?P<checked>last[\s_-](?:review|check(?:ed)?))\b",
     re.IGNORECASE,
 )
-_DATED = re.compile(r"review|updated|valid|expires|next|last|read", re.IGNORECASE)
+_DATED: Final = ("review", "updated", "valid", "expires", "next", "last", "read")
 """Without any of these the whole pattern need not be tried."""
 _MONTHS: Final = [
     "jan",
@@ -150,7 +150,7 @@ def read_item(
 
 def read_reviews(text: str) -> Iterator[tuple[int, ReviewDate]]:
     """ "Next review: 2026-05-03" with where it stands in the text."""
-    if _DATED.search(text) is None:
+    if not has_any(text, _DATED):
         return
     names = list(_REVIEW.finditer(text[:2000]))
     for at, found in enumerate(names):

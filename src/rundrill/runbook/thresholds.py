@@ -7,13 +7,14 @@ from typing import Final
 
 from rundrill.claims import Threshold, Unit
 from rundrill.runbook.durations import unit_s
-from rundrill.runbook.meaning import Meaning
+from rundrill.runbook.meaning import NO_NUMBERS, Meaning, is_imperative
 from rundrill.runbook.measures import MEASURES
 from rundrill.runbook.parts import Part, Role, parts_of
 from rundrill.runbook.quantities import Comparison, may_compare, window_of
 from rundrill.runbook.stated import STEADY_WORDS, is_stated
 from rundrill.runbook.statements import Statement
 from rundrill.runbook.subjects import metric_of, statistic_of, words_about
+from rundrill.runbook.units import MONEY
 from rundrill.runbook.wordset import word_set
 
 _COUNTED_END = re.compile(
@@ -43,6 +44,20 @@ _DROPS = re.compile(
     re.IGNORECASE,
 )
 _RATIOS: Final = word_set("ratio rate utilisation utilization availability fraction share")
+_THAT = re.compile(
+    r"^\W*(?:check|verify|ensure|confirm|make\ssure|see)\s(?:that|whether|if)\s", re.IGNORECASE
+)
+_WHEN = re.compile(
+    r"\b(?:if|when|whenever|once|while|until|unless|provided|as\slong\sas)\b", re.IGNORECASE
+)
+_STATES: Final = word_set("used use free left available")
+"""Of what, the heading or the item above says."""
+_NORMALLY = re.compile(
+    r"(?<!not\s)\b(?:normal(?:ly)?|healthy|baseline|expected|typical(?:ly)?|usual(?:ly)?|want\sto\ssee"
+    r"|should\s(?:see|look|be|show|read)|looks?\slike\sthis)\b[^.;]{0,40}:\s*$",
+    re.IGNORECASE,
+)
+"""What introduces a list of what is normal."""
 _SENTENCE = re.compile(r"(?<!i\.e)(?<!e\.g)[.;!?]\s")
 _PRONOUN = re.compile(r"\b(?:it|this|that|they|these)\b", re.IGNORECASE)
 
@@ -116,7 +131,8 @@ def _subject(before: str, after: str, one: Comparison, part: Part, last: str) ->
     "Lag above 5,000 messages" is about the lag; "more than 2% of the queries fail" says it after
     the number. A second number in a sentence is still about the first's subject.
     """
-    ahead = words_about(before)
+    before = _THAT.sub("", before)
+    ahead = "" if _tells_what_to_do(before) else words_about(before)
     beside = re.split(r"[,;(]|\s(?:and|or)\s", before)[-1]
     if (
         ":" not in beside
@@ -124,7 +140,9 @@ def _subject(before: str, after: str, one: Comparison, part: Part, last: str) ->
         and not words_about(beside)
         and set(words_about("", after[:40]).split()[:3]) & MEASURES
     ):
-        return words_about("", _COUNTED_END.split(after.strip(), maxsplit=1)[0])
+        counted = words_about("", _COUNTED_END.split(after.strip(), maxsplit=1)[0])
+        if counted:
+            return (part.around or counted) if set(counted.split()) <= _STATES else counted
     if ahead and set(re.split(r"[\s_]", ahead)) & MEASURES:
         return ahead
     if part.subject and not (part.named and one.unit != "s"):
@@ -136,7 +154,15 @@ def _subject(before: str, after: str, one: Comparison, part: Part, last: str) ->
     behind = _behind(after, one)
     if not behind and not ahead and not part.subject:
         return part.around or words_about("", after)
+    if not ahead and set(behind.split()) <= _STATES:
+        return part.around or behind
     return behind or ahead or part.subject
+
+
+def _tells_what_to_do(before: str) -> bool:
+    """ "Drain the node when more than ...": what is to be done is not what the number is about."""
+    order, *condition = _WHEN.split(before)
+    return bool(condition) and is_imperative(order) and not words_about(condition[-1])
 
 
 def _behind(after: str, one: Comparison) -> str:
@@ -144,11 +170,13 @@ def _behind(after: str, one: Comparison) -> str:
     if one.unit == "req/min":
         return _RATED.get(one.noun[:3], one.noun)
     ends = _COUNTED_END if one.unit == "count" else _SHARE_END
-    said = ends.split(after.strip(), maxsplit=1)[0]
+    money = MONEY.match(after)
+    said = ends.split(after[money.end() if money else 0 :].strip(), maxsplit=1)[0]
     words = words_about("", said)
     if one.unit in ("ratio", "bytes"):
         counted = re.match(r"\s?(?:of|are|is)\s", after) is not None
-        return words if counted or set(words.split()[:1]) & MEASURES else ""
+        begins = said.lower().startswith(words.split()[0]) if words else False
+        return words if counted or (begins and set(words.split()[:1]) & MEASURES) else ""
     return (
         words
         if one.unit == "count" and not one.sign and re.match(r"\s?[a-z]", after, re.IGNORECASE)
@@ -193,5 +221,11 @@ def _role(statement: Statement, *, known_level: bool) -> Role:
         return "severity"
     meaning = statement.section.meaning
     if meaning is Meaning.STEADY_STATE:
+        return "steady-state"
+    if (
+        statement.form == "item"
+        and meaning not in NO_NUMBERS | {Meaning.ALERTS}
+        and _NORMALLY.search(statement.lead[-80:])
+    ):
         return "steady-state"
     return "alert" if meaning is Meaning.ALERTS else "other"

@@ -61,6 +61,13 @@ def told(runbook: Runbook) -> list[str]:
         "\u274c `x`",
         "Refrain from running `x`.",
         "Take care not to run `x`.",
+        "`x` will kill the cluster, never use it",
+        "`x` loses all messages. Never use it.",
+        "`x` restarts everything - do not run this in production",
+        "Must not be run: `x`",
+        "May never be used by hand: `x`",
+        "Not `x`!",
+        "Also forbidden while a run is active: `x`.",
     ],
 )
 def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
@@ -96,6 +103,11 @@ def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
         "Avoid an outage: `x`",
         "Restart one after the other, never two at a time: `x`",
         "Restart it by hand, never during the day: `x`",
+        "Only run `x` if asked.",
+        "Run `x`, then wait. Never run it twice.",
+        "`x` restarts them all; do not wait for it",
+        "Not sure? `x`",
+        "The lag must not be high: `x`",
     ],
 )
 def test_another_clause_forbids_nothing(sentence: str) -> None:
@@ -137,6 +149,7 @@ def test_several_may_be_forbidden_at_once() -> None:
         "Do not use the following in production.",
         "The pods come back. Never do this:",
         "> Forbidden:",
+        "Do not do this without the consent of the owner:",
     ],
 )
 def test_a_sentence_forbids_the_block_below_it(lead: str) -> None:
@@ -163,6 +176,7 @@ def test_another_sentence_forbids_no_block(lead: str) -> None:
 
 
 def test_a_comment_a_column_or_a_heading_forbids() -> None:
+    assert told(read(f"```sh\n# DO NOT RUN - it loses all\n{X}\n\n# restart\n{Y}\n```")) == [Y]
     assert told(read(f"```sh\n# never run this\n{X}\n\n# restart\n{Y}\n```")) == [Y]
     assert told(read(f"```sh\n{X}  # never do this\n{Y}  # do not restart it twice\n```")) == [Y]
     assert told(read("| Do | Don't |\n|---|---|\n| `y` | `x` |")) == [Y]

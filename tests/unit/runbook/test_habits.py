@@ -75,7 +75,7 @@ def due(term: Term | None) -> float | str | None:
         ("- **OriginSlow** (p99 > 1.5 s, 5 min)", [("latency", ">", 1.5, "s", 300.0)]),
         ("- CPU: 85%", [("cpu", ">", 0.85, "ratio", None)]),
         ("- availability: 99%", [("availability", "<", 0.99, "ratio", None)]),
-        ("- memory above 64 MiB/s", []),
+        ("- traffic above 64 MiB/s", [("traffic", ">", 67108864.0, "bytes", 1.0)]),
         ("- pods: 5", []),
         ("- latency 3x the usual, above 3 times the norm", []),
         ("- more than 1 in 20 sends", []),
@@ -123,11 +123,59 @@ def test_numbers_in_a_list_of_alerts(line: str, expected: Iterable[object]) -> N
         ("The build must finish in less than 20 minutes.", []),
         ("Wait until fewer than 5 nodes are draining.", [("nodes", "<", 5.0, "count", None)]),
         ("Set `replicas = 3` and go.", []),
+        ("Call us when fewer than 3 are ready.", [("ready", "<", 3.0, "count", None)]),
+        (
+            "Go on provided at least 3 instances are healthy.",
+            [("instances", ">=", 3.0, "count", None)],
+        ),
+        ("The control sum must be 0.00 EUR.", [("control sum", "==", 0.0, "count", None)]),
+        ("The difference must be zero.", [("difference", "==", 0.0, "count", None)]),
+        (
+            "The dead letters have to be back to 0 within 10 minutes.",
+            [("dead letters", "==", 0.0, "count", None)],
+        ),
+        ("The HTTP status must be 200.", []),
+        ("There must be 3 replicas.", []),
+        ("Invoices above 10,000 EUR are held.", [("invoices", ">", 10000.0, "count", None)]),
+        ("Drain it when more than 6 GB are used.", [("used", ">", 6e9, "bytes", None)]),
+        (
+            "Check that the lag of the replica does not exceed 16 MB.",
+            [("lag replica", "<=", 16e6, "bytes", None)],
+        ),
+        ("- Session count: no more than 180", [("session count", "<=", 180.0, "count", None)]),
+        ("- Take at least 3 people with you", []),
+        ("On one or more nodes the disk is full.", []),
+        ("Post: **[A][P?] <one line>**", []),
         ("Between 9 and 3 nothing happens, between 3 and 5x much.", []),
     ],
 )
 def test_numbers_in_sentences(line: str, expected: Iterable[object]) -> None:
     assert numbers(under("Notes", line)) == expected
+
+
+@pytest.mark.parametrize(
+    ("heading", "lines", "expected"),
+    [
+        ("Disk usage", ["3. Above 95 % there is no time."], [("disk usage", 0.95)]),
+        ("Memory", ["- more than 6 GB used"], [("memory", 6e9)]),
+        (
+            "Green looks like this",
+            ["```", "hit ratio  >= 92 %", "OK", "```"],
+            [("hit ratio", 0.92)],
+        ),
+        ("Notes", ["```", "hit ratio  >= 92 %", "```"], []),
+        ("Notes", ["What you want to see:", "", "- delays between 1 and 8 s"], [1.0, 8.0]),
+        ("Notes", ["What is not normal:", "", "- delays between 1 and 8 s"], []),
+    ],
+)
+def test_what_stands_around_a_number_says_what_it_is_about(
+    heading: str, lines: list[str], expected: list[object]
+) -> None:
+    read = [value for _, value in under(heading, *lines).having(Threshold)]
+    assert [
+        (one.subject, one.value) if isinstance(wanted, tuple) else one.value
+        for one, wanted in zip(read, expected, strict=True)
+    ] == expected
 
 
 def test_numbers_in_tables() -> None:
@@ -732,8 +780,41 @@ def test_a_lead_makes_conditions_of_a_list() -> None:
         ("The bank has to be told before the cut-off, 90 minutes after the end.", [5400.0]),
         ("Review this guide every quarter.", [7776000.0]),
         ("Review this guide every month.", [2592000.0]),
+        ("Review this guide every 6 months.", [15552000.0]),
+        ("The report has to be out by 08:30.", [None]),
+        ("It begins at 08:30.", []),
+        ("Finance has to know before 18:00 the same day.", [None]),
+        ("The key must be rotated within 4 hours.", [14400.0]),
+        ("The job rotates keys within 4 hours.", []),
+        ("`dig` should print five lines within a second.", []),
+        ("Roll back immediately.", [0.0]),
+        ("The pods restart immediately.", []),
+        ("Page the architect at once.", [0.0]),
+        ("If it is still red 30 minutes after you started, call the vendor.", [1800.0]),
     ],
 )
-def test_by_when_it_is_to_be_over_or_told(line: str, seconds: list[float]) -> None:
+def test_by_when_it_is_to_be_over_or_told(line: str, seconds: list[float | None]) -> None:
     runbook = under("Notes", line)
     assert [one.term.seconds for _, one in runbook.having(Deadline)] == seconds
+
+
+def test_a_chain_of_escalation_may_stand_anywhere() -> None:
+    runbook = under(
+        "Comms", "Escalation ladder: on-call \u2192 (15 min) secondary \u2192 (1 h) Edge lead"
+    )
+    assert [(one.to, due(one.term)) for _, one in runbook.having(Escalation)] == [
+        ("on-call", None),
+        ("secondary", 900.0),
+        ("Edge lead", 3600.0),
+    ]
+
+
+def test_the_number_of_a_paragraph_is_no_part_of_its_level() -> None:
+    runbook = under(
+        "Classification",
+        "3.1 Critical: all is lost. React within 5 minutes.",
+        "",
+        "3.2 High: some is.",
+    )
+    assert [one.id for one in runbook.severities] == ["critical", "high"]
+    assert runbook.severities[0].response_time_s == 300
