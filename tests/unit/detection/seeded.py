@@ -84,14 +84,16 @@ def _extrapolates_too_far(patch: pytest.MonkeyPatch) -> None:
 
 
 def _resets_are_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(over_time, "_lost", lambda _values: [])
+    patch.setattr(over_time, "_with_resets", lambda change, _values: change)
 
 
 def _a_reset_loses_the_new_value(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         over_time,
-        "_lost",
-        lambda v: [v[i - 1] - v[i] for i in range(1, len(v)) if v[i] < v[i - 1]],
+        "_with_resets",
+        lambda change, v: (
+            change + sum(v[i - 1] - v[i] for i in range(1, len(v)) if v[i] < v[i - 1])
+        ),
     )
 
 

@@ -27,8 +27,7 @@ def _extrapolated(
         return None
     change = values[-1] - values[0]
     if counter:
-        for before in _lost(values):  # one by one: the order decides about the last digit
-            change += before
+        change = _with_resets(change, values)
     sampled = (times[-1] - times[0]) / 1000
     distance = sampled / (len(times) - 1)
     to_start = (times[0] - window.start_ms) / 1000
@@ -49,9 +48,14 @@ def _extrapolated(
     return change * factor
 
 
-def _lost(values: Sequence[float]) -> list[float]:
-    """What a counter had before each of its resets."""
-    return [values[i - 1] for i in range(1, len(values)) if values[i] < values[i - 1]]
+def _with_resets(change: float, values: Sequence[float]) -> float:
+    """The change and what the counter had before each reset, added in their order."""
+    last = values[0]
+    for value in values:
+        if value < last:
+            change += last
+        last = value
+    return change
 
 
 def rate(window: Window, moment: Moment) -> float | None:
