@@ -152,9 +152,11 @@ def _lines(tests: Sequence[UnitTest], rules_file: str) -> Iterator[str]:
     step = _duration(tests[0].samples.step_ms)
     if any(one.samples.step_ms != tests[0].samples.step_ms for one in tests):
         raise RulesError("the drills had different intervals", fix="export them one by one")
-    yield f"# A unit test for `promtool test rules`, made from {len(tests)} past drill(s)."
-    yield "# The samples are those of the drill, in the time of the rules: its rounds were"
-    yield f"# {tests[0].drill.recording.interval_s:g} s apart, and are {step} here."
+    own = f"{tests[0].drill.recording.interval_s:g}"
+    count = "a past drill" if len(tests) == 1 else f"{len(tests)} past drills"
+    yield f"# A unit test for `promtool test rules`, made from {count} by rundrill."
+    yield "# The samples are those of the run, in the time of the rules: its rounds were"
+    yield f"# {own} s apart, and are {step} here."
     yield "rule_files:"
     yield f"  - {_quoted(rules_file)}"
     yield f"evaluation_interval: {step}"
@@ -168,8 +170,9 @@ def _test(test: UnitTest, step: str) -> Iterator[str]:
     yield f"  - name: {_quoted(test.drill.name)}"
     yield f"    interval: {step}"
     if samples.faster:
-        yield f"    # Only their rates are asked for: {', '.join(samples.faster)} count"
-        yield f"    # {test.drill.recording.compression:g} times as much, in as much more time."
+        factor = f"{test.drill.recording.compression:g}"
+        yield f"    # Only the rates of these are asked for, so they count {factor} times as much:"
+        yield from (f"    #   {name}" for name in samples.faster)
     yield "    input_series:"
     for labels, column in samples.columns.items():
         yield f"      - series: {_quoted(_series(labels))}"

@@ -6,9 +6,10 @@ import pytest
 from fakes import plan
 from unit.backtest.lived import Day, lived
 
-from rundrill.backtest import read_past
+from rundrill.backtest import compare, read_past
 from rundrill.detection.recorder import FILE_NAME
 from rundrill.errors import RundrillError
+from rundrill.events import Event, FaultUndone, LoadStopped, PhaseEnded, read, to_line
 
 
 def test_a_single_drill_has_its_samples_beside_it(tmp_path: Path) -> None:
@@ -96,3 +97,49 @@ def test_samples_that_end_before_the_drill_begins_are_none(tmp_path: Path) -> No
             if "no samples were recorded while this drill ran" in str(error):
                 return
     pytest.fail("there is a length at which only the drill's mark is there")
+
+
+def rewritten(folder: Path, *more: Event, until: float) -> Path:
+    """The run as if it had ended otherwise: no undo, and other last words."""
+    path = folder / "events.jsonl"
+    kept = [e for e in read(path) if e.at <= until and not isinstance(e, FaultUndone)]
+    path.write_text("".join(to_line(event) + "\n" for event in (*kept, *more)))
+    return folder
+
+
+STOPPED = LoadStopped(
+    at=90.0,
+    expected=True,
+    exit_code=0,
+    issued=1,
+    completed=1,
+    dropped=0,
+    worst_lateness_ms=None,
+    detail="",
+)
+
+
+def test_without_a_fault_alerts_are_watched_until_the_last_phase_ends(tmp_path: Path) -> None:
+    """What the end of the load did to alerts was told to nobody."""
+    ended = PhaseEnded(at=50.0, phase="baseline", passed=False, why="noise")
+    folder = rewritten(lived(tmp_path / "20260101-120000-shop"), ended, STOPPED, until=50.0)
+    (drill,) = read_past([folder])
+    assert drill.watched == 50.0
+    assert drill.why_nothing_landed == "no fault was made"
+    (trial,) = compare([drill], None)
+    assert trial.reproduced
+
+
+def test_of_a_killed_runner_everything_to_its_last_word_counts(tmp_path: Path) -> None:
+    folder = rewritten(lived(tmp_path / "20260101-120000-shop"), until=75.0)
+    (drill,) = read_past([folder])
+    assert 60.0 < drill.watched <= 75.0
+    assert drill.injected is not None
+    (trial,) = compare([drill], None)
+    assert trial.reproduced
+
+
+def test_a_fault_that_did_not_land_is_none(tmp_path: Path) -> None:
+    (drill,) = read_past([lived(tmp_path / "20260101-120000-shop", landed=False)])
+    assert drill.injected is None
+    assert drill.why_nothing_landed == "the fault did not land"

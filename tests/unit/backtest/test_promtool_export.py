@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fakes import plan
 from unit.backtest.lived import RULES, Day, lived, shop
 
 from rundrill.backtest import read_past, render, unit_test
@@ -132,6 +133,16 @@ def test_a_game_day_is_a_test_for_each_drill(tmp_path: Path) -> None:
     assert code == 0, words
 
 
+@needs_promtool
+def test_a_dry_arm_asserts_that_nothing_fires(tmp_path: Path) -> None:
+    day = Day(tmp_path / "20260101-120000-dry", told=lambda s: shop(s, injected=1e9))
+    folder = day.drill(plan=plan(arm="dry"), tolerated=())
+    day.recorder.close()
+    text = exported(folder)
+    assert promtool(tmp_path, text, RULES)[0] == 0
+    assert promtool(tmp_path, text, RULES.replace("> 0.85", "> 0.4"))[0] == 1
+
+
 RATES = """\
 groups:
 - name: shop
@@ -149,7 +160,7 @@ def test_a_rate_is_as_high_as_it_was(tmp_path: Path) -> None:
     folder = day.drill()
     day.recorder.close()
     text = exported(folder, rules)
-    assert "Only their rates are asked for: requests_total count" in text
+    assert "so they count 15 times as much:\n    #   requests_total\n" in text
     code, words = promtool(tmp_path, text, rules)
     assert code == 0, words
 
