@@ -1,5 +1,6 @@
 """service.yaml: how a service is deployed, loaded, scraped and audited. One file a service."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def read_service(path: Path) -> ServiceFile:
         load_service=load.get("service").text,
         load_port=_port(load.get("port")),
         scrape=tuple(_pod_scrape(item) for item in root.get("scrape").elements()),
-        audit=root.get("audit").text,
+        audit=_command(root.get("audit")),
         charges=() if charges is None else tuple(_book(item) for item in charges.elements()),
         oldest_in_flight=None if oldest is None else oldest.text,
         alertmanager=None if alertmanager is None else existing_path(alertmanager),
@@ -87,6 +88,14 @@ def existing_path(node: Node) -> Path:
     if not path.exists():
         raise node.fail(f"{node.text} does not exist", f"the path is taken from {node.path.parent}")
     return path
+
+
+def _command(node: Node) -> str:
+    try:
+        shlex.split(node.text)
+    except ValueError as error:
+        raise node.fail(f"is no command: {error}", "close what is quoted in it") from error
+    return node.text
 
 
 def _port(node: Node) -> int:

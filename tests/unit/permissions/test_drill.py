@@ -226,3 +226,21 @@ def test_a_role_grants_what_it_is_asked_for_and_nothing_beside_it() -> None:
     assert sorted(rules(as_role(asked))) == sorted(
         (one.namespace, one.group, one.resource, one.verb) for one in asked
     )
+
+
+@pytest.mark.parametrize(
+    ("audit", "asked", "unknown"),
+    [
+        ("psql -c 'SELECT 1'", set(), []),
+        ("kubectl frobnicate payments", set(), ["what `frobnicate` asks for is not known here"]),
+        ("kubectl get cm ledger -n books", {"get configmaps in books"}, []),
+    ],
+)
+def test_an_audit_needs_what_its_command_asks_for(
+    audit: str, asked: set[str], unknown: list[str]
+) -> None:
+    inputs, plan = drill("crash-loop")
+    found = needs_of(plan, replace(inputs.service, audit=audit, charges=()))
+    assert of(found, "audit") == asked
+    assert [one.why for one in found.unknown] == unknown
+    assert merged([found, found]).unknown == found.unknown

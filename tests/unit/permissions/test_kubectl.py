@@ -2,15 +2,19 @@
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rundrill.permissions.access import Access
 from rundrill.permissions.kinds import KINDS, resource_of
 from rundrill.permissions.kubectl import UnknownRequestsError, accesses_of
 from rundrill.resources import KINDS as NAMED_IN_RUNBOOKS
 from rundrill.runbook.kubectl import read_invocation
+from rundrill.runbook.wordset import word_set
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "kubectl-requests.json"
 RECORDED: dict[str, list[str]] = json.loads(GOLDEN.read_text(encoding="utf-8"))["requests"]
@@ -100,3 +104,40 @@ def test_a_copy_is_in_the_namespace_that_its_argument_names() -> None:
 
 def test_every_kind_that_a_runbook_names_has_its_group() -> None:
     assert set(NAMED_IN_RUNBOOKS) <= set(KINDS)
+
+
+WORDS = word_set(
+    "get describe logs events top pods nodes rollout undo status history scale delete edit exec"
+    " cp port-forward create expose run wait label set image all namespaces -A -w -l a=b"
+    " -n production pod/web deploy,svc web: database/web:/a x- , / . .. -- -f --raw"
+    " --current-replicas=1 --subresource=scale --dry-run=client --from=cronjob/x"
+)
+
+
+@given(st.lists(st.sampled_from(sorted(WORDS)) | st.just(""), max_size=7))
+def test_any_words_are_read_or_told_to_be_unknown(words: list[str]) -> None:
+    with suppress(UnknownRequestsError):
+        for access in accesses_of(read_invocation(words)):
+            assert access.verb
+            assert access.resource
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("kubectl events -n production -w", {"list events production", "watch events production"}),
+        ("kubectl create job now --from=cronjob/nightly -n production",
+         {"create jobs.batch production", "get cronjobs.batch production"}),
+        ("kubectl describe ns/production",
+         {"get namespaces production", "list resourcequotas production",
+          "list limitranges production"}),
+        ("kubectl get ns production", {"get namespaces production"}),
+        ("kubectl get ns", {"list namespaces *"}),
+        ("kubectl top node worker-1", {"get nodes.metrics.k8s.io *", "get nodes *"}),
+        ("kubectl rollout undo daemonset/agent -n production",
+         {"get daemonsets.apps production", "list controllerrevisions.apps production",
+          "patch daemonsets.apps production"}),
+    ],
+)  # fmt: skip
+def test_what_was_not_recorded_follows_the_same_rules(command: str, wanted: set[str]) -> None:
+    assert asked(command) == wanted

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fakes import FakeClock
 
+from rundrill.errors import ExperimentError
 from rundrill.money import SETTLE_BUDGET_S, GatewayBooks, MoneyCheck
 from rundrill.plan.service_file import ChargeBook, read_service
 from rundrill.target.cluster import ClusterError, Pod
@@ -173,3 +174,11 @@ def test_the_shipped_service_declares_the_books_of_both_gateways() -> None:
     service = read_service(TOP / "runbooks/payment-service/service.yaml")
     assert [book.gateway for book in service.charges] == ["stripe", "paypal"]
     assert "amount_minor, currency FROM payments" in service.audit
+
+
+def test_an_audit_that_is_no_command_is_told_with_its_place(tmp_path: Path) -> None:
+    text = (TOP / "runbooks/payment-service/service.yaml").read_text(encoding="utf-8")
+    text = text.replace("../../", f"{TOP}/").replace('FROM payments"', "FROM payments")
+    (tmp_path / "service.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ExperimentError, match="is no command: No closing quotation"):
+        read_service(tmp_path / "service.yaml")
