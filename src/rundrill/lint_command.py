@@ -11,12 +11,12 @@ from rundrill.base import out
 from rundrill.base.options import file
 from rundrill.claims import Command, Runbook
 from rundrill.detection import load_rules
-from rundrill.errors import ExperimentError, TargetError
+from rundrill.errors import BindingError, ExperimentError, RulesError, RundrillError, TargetError
 from rundrill.kubectl_answers import ask
 from rundrill.lint import LEVELS, Drilled, Material, calls_of, check, kinds_named
 from rundrill.lint.formats import FORMATS
 from rundrill.manifests import ClusterAccess, read_cluster, read_manifests
-from rundrill.plan import read_experiment
+from rundrill.plan import ExperimentFile, Undecided, read_experiment, undecided
 from rundrill.resources import Resources
 from rundrill.responder import find_kubectl
 from rundrill.runbook import load, load_bindings
@@ -95,6 +95,7 @@ def _material(options: argparse.Namespace) -> Material:
     if bindings is None and options.rules is not None:
         beside = options.rules.parent / "bindings.yaml"
         bindings = beside if beside.is_file() else None
+    drills = None if options.experiments is None else _experiments(options.experiments)
     calls = [
         call.kubectl
         for _, command in runbook.having(Command)
@@ -112,7 +113,8 @@ def _material(options: argparse.Namespace) -> Material:
         else options.rules.read_text(encoding="utf-8").splitlines(),
         resources=_resources(options, kubectl, runbook),
         kubectl=None if kubectl is None else ask(kubectl, calls),
-        experiments=None if options.experiments is None else _experiments(options.experiments),
+        experiments=None if drills is None else _drilled(drills),
+        undecided=_undecided(bindings, options.rules, drills or ()),
         missing=missing,
     )
 
@@ -150,7 +152,7 @@ def _resources(
     return found
 
 
-def _experiments(folder: Path) -> Sequence[Drilled]:
+def _experiments(folder: Path) -> Sequence[ExperimentFile]:
     if not folder.exists():
         raise ExperimentError(
             "there are no experiments", path=folder, fix="name a folder or a file"
@@ -160,12 +162,37 @@ def _experiments(folder: Path) -> Sequence[Drilled]:
         raise ExperimentError(
             "there is no experiment file (*.yaml)", path=folder, fix="name the folder that has them"
         )
-    read = [read_experiment(path) for path in paths]
+    return [read_experiment(path) for path in paths]
+
+
+def _drilled(experiments: Sequence[ExperimentFile]) -> Sequence[Drilled]:
     return tuple(
         Drilled(
             path=str(one.path),
             runbook=str(one.runbook.resolve()),
             procedures=tuple(ref.id for ref in one.procedures),
         )
-        for one in read
+        for one in experiments
     )
+
+
+def _near(path: Path) -> Path:
+    """From here, as the other paths are told, when it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _undecided(
+    bindings: Path | None, rules: Path | None, experiments: Sequence[ExperimentFile]
+) -> Sequence[Undecided]:
+    """What is open in the files, each of them looked at once."""
+    files: dict[Path, type[RundrillError]] = {}
+    if bindings is not None:
+        files[bindings] = BindingError
+    if rules is not None:
+        files[rules] = RulesError
+    for one in experiments:
+        files[one.path] = ExperimentError
+        if one.service.is_file():  # a drill needs it, and lint does not
+            files[_near(one.service)] = ExperimentError
+    open_values = (one for path, error in files.items() for one in undecided(path, error))
+    return tuple({(one.path.resolve(), one.line): one for one in open_values}.values())

@@ -55,6 +55,9 @@ def _unchecked(rule: Rule, material: Material) -> str | None:
 
 
 def _placed(found: Found, rule: Rule, material: Material) -> LintFinding:
+    if found.elsewhere is not None:
+        path, text = found.elsewhere
+        return _finding(found, rule, path, text)
     in_rules = found.in_rules and material.rules is not None
     path = material.rules.path if in_rules and material.rules else material.runbook.path
     text = (
@@ -62,6 +65,10 @@ def _placed(found: Found, rule: Rule, material: Material) -> LintFinding:
         if in_rules
         else material.line_text(found.line)
     )
+    return _finding(found, rule, path, text)
+
+
+def _finding(found: Found, rule: Rule, path: str, text: str) -> LintFinding:
     return LintFinding(
         rule=rule.id,
         level=rule.level,

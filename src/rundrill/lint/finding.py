@@ -18,7 +18,8 @@ Need = Literal["rules", "resources", "kubectl", "experiments"]
 class Found:
     """What a rule says of one line. `at` is the text that it is about, for the column.
 
-    `in_rules` says that the line is one of the alert rules and not of the runbook.
+    `in_rules` says that the line is one of the alert rules and not of the runbook; `elsewhere` is
+    the path of another file with the words of that line.
     """
 
     line: int
@@ -27,6 +28,7 @@ class Found:
     at: str = ""
     claim: str | None = None
     in_rules: bool = False
+    elsewhere: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

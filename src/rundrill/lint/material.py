@@ -7,6 +7,7 @@ from datetime import date
 from rundrill.claims import Runbook
 from rundrill.detection import RuleSet
 from rundrill.model import Bindings
+from rundrill.plan import Undecided
 from rundrill.resources import Resources
 
 
@@ -25,7 +26,8 @@ class Material:
     """None says that nobody asked for it, so the rules that need it say nothing.
 
     `kubectl` maps the words after `kubectl` to what the installed kubectl has against them, or
-    None. `rules_lines` are the source lines of the alert rules, for the silences there.
+    None. `rules_lines` are the source lines of the alert rules, for the silences there. `undecided`
+    is what is open in the files that were given, and in those they name.
     """
 
     runbook: Runbook
@@ -38,6 +40,7 @@ class Material:
     resources: Resources | None = None
     kubectl: Mapping[tuple[str, ...], str | None] | None = None
     experiments: Sequence[Drilled] | None = None
+    undecided: Sequence[Undecided] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why something that was asked for is not there (`kubectl`: "there is no kubectl")."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,12 +18,13 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif
 def to_sarif(result: Result, rules: Mapping[str, Rule]) -> str:
     """One run. What a comment silences is there, as suppressed, with its reason."""
     index = {name: at for at, name in enumerate(rules)}
+    docs = published_docs()
     run: dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": "rundrill",
                 "semanticVersion": version("rundrill"),
-                "rules": [_rule(rule) for rule in rules.values()],
+                "rules": [_rule(rule, docs) for rule in rules.values()],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -53,13 +54,25 @@ def to_sarif(result: Result, rules: Mapping[str, Rule]) -> str:
     return json.dumps(log, ensure_ascii=False, indent=2) + "\n"
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def published_docs() -> str | None:
+    """Where the docs can be read, of the package's own URLs; None while none is named.
+
+    A rule's `helpUri` is an absolute URI (3.49.12), so a path in the project would be no valid one.
+    """
+    named = (one.partition(",") for one in metadata("rundrill").get_all("Project-URL") or ())
+    urls = (url.strip() for name, _, url in named if name.strip().lower() == "documentation")
+    return next((url.rstrip("/") for url in urls), None)
+
+
+def _rule(rule: Rule, docs: str | None) -> dict[str, Any]:
+    page = {} if docs is None else {"helpUri": f"{docs}/lint.md#{rule.id}"}
     return {
         "id": rule.id,
         "name": "".join(part.capitalize() for part in rule.id.split("-")),
         "shortDescription": {"text": rule.summary},
         "defaultConfiguration": {"level": rule.level},
         "help": {"text": f"{rule.summary} See docs/lint.md#{rule.id}."},
+        **page,
     }
 
 

@@ -7,14 +7,16 @@ from rundrill.plan.build import build_plan
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, read_experiment
 from rundrill.plan.service_file import ServiceFile, read_service
-from rundrill.plan.undecided import require_decided
+from rundrill.plan.undecided import Undecided, require_decided, undecided
 
 __all__ = [
     "ExperimentFile",
     "ServiceFile",
+    "Undecided",
     "build_plan",
     "choose_compression",
     "read_experiment",
     "read_service",
     "require_decided",
+    "undecided",
 ]

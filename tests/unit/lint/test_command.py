@@ -88,6 +88,38 @@ def test_bad_input_ends_with_2_and_says_where(
     assert "there is no experiment file" in err
 
 
+def test_what_init_left_to_decide_is_told_with_its_place(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop)
+    made = main(["init", "--runbook", "runbook.md", "--manifests", "deploy", "--output", "drills"])
+    assert made == 0
+    capsys.readouterr()
+    drills = shop / "drills"
+    files = [drills / "bindings.yaml", drills / "service.yaml", *drills.glob("experiments/*")]
+    left = {
+        (path.relative_to(shop).as_posix(), number)
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if "TODO" in line.partition("#")[0]
+    }
+    assert left
+    code, out, _ = lint(
+        capsys,
+        *("runbook.md", "--bindings", "drills/bindings.yaml", "--format", "json"),
+        *("--experiments", "drills/experiments", "--today", "2026-12-01"),
+    )
+    assert code == 1
+    found = [one for one in json.loads(out)["findings"] if one["rule"] == "value-undecided"]
+    assert {(one["path"], one["line"]) for one in found} == left
+    assert len(found) == len(left)
+    lines = {path: (shop / path).read_text(encoding="utf-8").splitlines() for path, _ in left}
+    for one in found:
+        assert lines[one["path"]][one["line"] - 1][one["column"] - 1 :].startswith("TODO")
+    # Without these files, nothing is said of them.
+    assert "value-undecided" not in lint(capsys, "runbook.md", "--today", "2026-12-01")[1]
+
+
 def test_without_kubectl_it_says_so_and_checks_the_rest(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -61,6 +62,26 @@ def test_sarif_validates(result: Result) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(log, schema, cls=jsonschema.Draft7Validator)
+
+
+def test_a_rule_of_sarif_has_its_page_where_the_package_says_where_that_is(
+    result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rules(*urls: str) -> list[dict[str, Any]]:
+        said = Message()
+        for url in urls:
+            said["Project-URL"] = url
+        monkeypatch.setattr("rundrill.lint.sarif.metadata", lambda _: said)
+        log = json.loads(FORMATS["sarif"](result))
+        schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+        jsonschema.validate(log, schema, cls=jsonschema.Draft7Validator)
+        found: list[dict[str, Any]] = log["runs"][0]["tool"]["driver"]["rules"]
+        return found
+
+    docs = "https://drills.example/docs"
+    for rule in rules("Source, https://drills.example", f"Documentation, {docs}/"):
+        assert rule["helpUri"] == f"{docs}/lint.md#{rule['id']}"
+    assert all("helpUri" not in rule for rule in rules())
 
 
 def test_sarif_refers_to_its_own_rules_and_says_where(result: Result) -> None:

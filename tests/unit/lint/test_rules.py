@@ -88,7 +88,8 @@ def test_nothing_is_wrong_with_the_runbook_that_all_examples_begin_with() -> Non
 
 
 def test_every_rule_has_an_example() -> None:
-    assert {*EXAMPLES, "rule-without-claim"} == set(KNOWN)
+    # Neither is about the runbook: the one is below, the other is told of files (test_command).
+    assert {*EXAMPLES, "rule-without-claim", "value-undecided"} == set(KNOWN)
 
 
 @pytest.mark.parametrize("rule", EXAMPLES)

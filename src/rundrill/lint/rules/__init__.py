@@ -18,6 +18,7 @@ from rundrill.lint.rules import (
     review,
     severities,
     thresholds,
+    undecided,
 )
 
 
@@ -41,6 +42,7 @@ RULES: Final[Mapping[str, Rule]] = {
         *deadlines.RULES,
         *drift.RULES,
         *experiments.RULES,
+        *undecided.RULES,
         Rule(
             id="silence-without-reason",
             level="error",
