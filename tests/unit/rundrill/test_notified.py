@@ -7,6 +7,7 @@ import pytest
 from fakes import FakeClock
 
 from rundrill.detection.notify import DeliveryFailure, Notification, ToldAlert, parse_routing
+from rundrill.detection.rules import parse_rules
 from rundrill.events import AlertNotified, Event, NotificationFailed
 from rundrill.instruments import Instruments
 from rundrill.model import LoadProfile
@@ -18,6 +19,7 @@ route: {receiver: on-call, group_wait: 30s}
 receivers: [{name: on-call, webhook_configs: [{url: "http://pager.example/"}]}]
 """
 )
+RULES = parse_rules("groups: []", "rules.yml")
 
 
 def instruments(folder: Path, *, notifies: bool = True) -> Instruments:
@@ -26,12 +28,11 @@ def instruments(folder: Path, *, notifies: bool = True) -> Instruments:
     service = SimpleNamespace(
         load_namespace="n", load_service="s", load_port=1, locustfile=folder, scrape=(), charges=()
     )
-    rules = SimpleNamespace(groups=(), dialect=None, alerts={})
     made = Instruments(
         cluster=cluster,  # type: ignore[arg-type]
         service=service,  # type: ignore[arg-type]
         profile=LoadProfile(rate_per_min=1.0, max_in_flight=1, ramp_s=0.0, mix={}),
-        rules=rules,  # type: ignore[arg-type]
+        rules=RULES,
         compression=15.0,
         folder=folder,
         clock=FakeClock(),
