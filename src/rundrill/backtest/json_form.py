@@ -46,6 +46,7 @@ def _alert(one: AlertTrial) -> dict[str, Any]:
 def _sweep(sweep: Sweep) -> dict[str, Any]:
     return {
         "alert": sweep.alert,
+        "notes": list(sweep.notes),
         "variants": [
             {
                 "thresholds": dict(point.variant.thresholds),

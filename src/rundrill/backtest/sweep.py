@@ -3,7 +3,7 @@
 All variants are rules of one replay, so that what they read is evaluated once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
@@ -72,6 +72,7 @@ class Sweep:
     limit_s: float | None
     """The least time that an alert may take, in seconds of the run; None when none expects it."""
     points: tuple[Point, ...]
+    notes: tuple[str, ...] = ()
 
 
 def sweep(drills: Sequence[PastDrill], rules: RuleSet, alert: str, asked: Asked) -> Sweep:
@@ -111,6 +112,7 @@ def sweep(drills: Sequence[PastDrill], rules: RuleSet, alert: str, asked: Asked)
         drills=tuple(drill.name for drill in drills),
         limit_s=min((t.limit_s for _, t in trials[0] if t.limit_s is not None), default=None),
         points=tuple(replace(one, best=not _beaten(one, points)) for one in points),
+        notes=tuple(_short(drills, trials)),
     )
 
 
@@ -223,6 +225,21 @@ def _point(
         + sum(one.answer == "early" for _, one in trials),
         flaps=sum(one.flaps for _, one in expected),
     )
+
+
+def _short(
+    drills: Sequence[PastDrill], trials: Sequence[Sequence[tuple[PastDrill, AlertTrial]]]
+) -> Iterator[str]:
+    """Drills in which a missed variant may only be slower than those who fixed the fault."""
+    missed = [(drill, one) for own in trials for drill, one in own if one.answer == "missed"]
+    for drill in drills:
+        limit_s = next((t.limit_s for d, t in missed if d is drill and t.limit_s), None)
+        had_s = drill.healed - (drill.injected or 0.0)
+        if limit_s is not None and had_s < limit_s:
+            yield (
+                f"{drill.name}: the fault was there for {had_s:.1f} s only (limit {limit_s:.1f} s):"
+                " what is missed may be slower; a control arm (run --with-control) shows more"
+            )
 
 
 def _beaten(one: Point, points: Sequence[Point]) -> bool:

@@ -11,7 +11,8 @@ BEST: Final = "*"
 
 
 def sweep_text(sweep: Sweep) -> str:
-    lines = [heading(sweep), *table(columns(sweep), rows(sweep)), f"  {legend(sweep)}"]
+    notes = [f"  note: {note}" for note in sweep.notes]
+    lines = [heading(sweep), *table(columns(sweep), rows(sweep)), f"  {legend(sweep)}", *notes]
     return "\n".join(lines) + "\n"
 
 

@@ -73,6 +73,17 @@ def test_a_drill_that_does_not_know_the_alert_counts_its_firings(tmp_path: Path)
     assert twenty.best  # neither is better in every way
 
 
+def test_what_is_missed_where_the_fix_came_first_may_only_be_slower(tmp_path: Path) -> None:
+    day = Day(tmp_path / "20260101-120000-x", told=lambda s: shop(min(s, 75)))
+    folder = day.drill(ill_s=20.0)
+    day.recorder.close()
+    found = swept(read_past([folder]), "threshold=3,30")
+    (note,) = found.notes
+    assert "the fault was there for 20.0 s only (limit 40.0 s)" in note
+    assert note in sweep_text(found)
+    assert swept(read_past([folder]), "threshold=2,3").notes == ()
+
+
 def test_the_rule_as_it_is_is_always_there(drills: list[PastDrill]) -> None:
     found = swept(drills, "threshold=5 for=0s")
     assert [(p.variant.thresholds[1], p.as_it_is) for p in found.points] == [
