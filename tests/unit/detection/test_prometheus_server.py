@@ -14,6 +14,7 @@ import pytest
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.base.wait import until
+from rundrill.detection.prometheus import server
 from rundrill.detection.prometheus.api import Api, NoAnswerError
 from rundrill.detection.prometheus.program import Program, dialect_of, find_program
 from rundrill.detection.prometheus.server import Server
@@ -202,3 +203,31 @@ def test_the_generation_is_that_of_the_version() -> None:
     assert dialect_of("2.42.0") is Dialect.PROMETHEUS_2
     assert dialect_of("3.0.1") is Dialect.PROMETHEUS_3
     assert dialect_of("10.0") is Dialect.PROMETHEUS_3
+
+
+@pytest.mark.parametrize("script", ["trap '' TERM; echo up; while :; do sleep 0.1; done", "exit 3"])
+def test_the_warden_alone_leaves_nothing(script: str, folder: Path, tmp_path: Path) -> None:
+    """When its runner is gone nobody else ends a program that does not listen."""
+    program = fake_program(tmp_path, script)
+    folder.mkdir()
+    warden = Path(server.__file__).with_name("warden.py")
+    process = subprocess.Popen(
+        [sys.executable, "-I", str(warden), str(folder), str(program.path), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        if script != "exit 3":
+            assert process.stdout.readline() == b"up\n"
+            process.stdin.close()
+        assert process.wait(30) == (3 if script == "exit 3" else -signal.SIGKILL & 0xFF)
+        assert processes_of(folder) == []
+        assert not folder.exists()
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.kill()
+        process.wait()
