@@ -59,6 +59,7 @@ _NOUNS = word_set("http time test watch")
 _BRACKETS = word_set("do done then else fi esac { } ( ) ;;")
 """Lines that only open or close what stands around them."""
 _PROGRAM = re.compile(r"(?:[\w./~$\{\}-]*/)?([a-z][\w.+-]*)\Z")
+_SUDO = re.compile(r"^sudo\s+(?:-(?:[ugpCh]|-user|-group)[\s=]\s*\S+\s+|--?[A-Za-z][\w-]*\s+){0,4}")
 _SCRIPT = re.compile(r"(?:\.{0,2}/|~/|bin/)[\w./-]+\Z|[\w-]+\.(?:sh|py|rb|pl)\Z")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*\Z")
 _FILLED = re.compile(
@@ -114,7 +115,7 @@ def program_of(text: str) -> str:
     """The program word of a command, after assignments and `sudo`; "" when there is none."""
     if filled := _FILLED.match(text):
         return filled[1].rpartition("/")[2]
-    for word in text.split(maxsplit=8):
+    for word in _SUDO.sub("", text, count=1).split(maxsplit=8):
         if _ASSIGNMENT.match(word) or word == "sudo":
             continue
         found = _PROGRAM.match(word)

@@ -86,7 +86,7 @@ _NOT_RUN = re.compile(
 )
 _LABEL = re.compile(
     r"\A\W*(?:warning|caution|danger|dangerous|(?:also\s)?(?:strictly\s)?(?:forbidden|prohibited|not"
-    r" allowed)(?:\s[^:]{1,60}:)?|don['\u2019]?ts?)\W*\Z",
+    r" allowed)(?:\s[^:]{1,60}:|\s(?:commands?|actions?|operations?))?|don['\u2019]?ts?)\W*\Z",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\ufffc(?!\W*(?:(?:or|and|nor)\b\W*)?(?:\ufffc|\Z))", re.IGNORECASE)
@@ -113,8 +113,8 @@ _PASSIVE = re.compile(
 )
 """ "Must not be run: `x`"."""
 _LATER = re.compile(
-    r"[^.;!?\ufffc]{0,100}[,;:(\u2013\u2014-]\s?(?:so\s|and\s|please\s)?"
-    rf"(?:never|do not|don['\u2019]?t)\s(?:ever\s)?{_RUN}\s(?:it|this|that)\b",
+    r"[^.;!?\ufffc]{0,100}?[,;:(\u2013\u2014-]\s?(?:so\s|and\s|please\s)?"
+    rf"(?:never|do not|don['\u2019]?t)\s(?:ever\s)?{_RUN}(?:\s(?:it|this|that)\b|\s?[.!)]*\Z)",
     re.IGNORECASE,
 )
 _NEXT = re.compile(

@@ -7,11 +7,11 @@ from typing import Final
 
 from rundrill.runbook.wordset import KEPT
 
-_CODES = {"severity": "SEV", "priority": "P", "level": "L", "category": "CAT"}
+_CODES = {"severity": "SEV", "priority": "P", "prio": "P", "level": "L", "category": "CAT"}
 _NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
 """The number of a paragraph: "3.1 Critical: ..."."""
 _LEVEL = re.compile(
-    r"\W*(?:(?:(?P<kind>severity|priority|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
+    r"\W*(?:(?:(?P<kind>severity|priority|prio|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
     r"(?P<number>\d|(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014-]))))(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|info|urgent"
     r"|emergency|catastrophic|trivial|blocker|severe|serious|red|orange|amber|yellow|green)"
@@ -19,11 +19,11 @@ _LEVEL = re.compile(
     re.IGNORECASE,
 )
 _INSIDE = re.compile(
-    r"\b(?:(?P<kind>severity|priority|sev|p)[\s-]?(?P<number>\d))(?![\w.%])", re.IGNORECASE
+    r"\b(?:(?P<kind>severity|priority|prio|sev|p)[\s-]?(?P<number>\d))(?![\w.%])", re.IGNORECASE
 )
 _IN_PROSE = re.compile(
     r"\W*(?:(?:it|this|that|the\s(?:level|severity|incident))\s(?:is|becomes|counts\sas)\s(?:a\s)?)?\W*"
-    r"(?:(?P<kind>severity|priority|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
+    r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency)\b)"
     r"(?=\W*\s(?:when|means|is|if|for|applies|covers|where|as\ssoon)\b)",
     re.IGNORECASE,

@@ -55,7 +55,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "post incident|postmortem|postmortems|post mortem|after incident|after the incident"
             "|retrospective|lessons learned|lessons|post incident review|incident review"
-            "|once it is over|when it is over|it is over|afterwards|closing the incident|close out"
+            "|after the storm|after action|once it is over|when it is over|it is over|afterwards"
+            "|closing the incident|close out"
             "|wrap up|wrapping up|aftermath|the dust|once fixed|once resolved|after recovery"
             "|follow up"
             "|followup|follow ups|debrief|after every incident|when all is well|after the fact"
@@ -74,7 +75,9 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "alerts|alarms|alerting rules|alert rules|alert thresholds|alert conditions|alerting"
             "|alarm thresholds|alerting thresholds|paging conditions|pages you|what pages|detection"
-            "|how you know|how we know|how it is noticed"
+            "|how you know|how we know|how it is noticed|alert reference|alarm reference"
+            "|alert catalogue|alarm catalogue|alert catalog|alert list"
+            "|alarm list|alert table|monitoring limits"
         ),
     ),
     # A failure mode's own words come before those of the places it may be named after:
@@ -104,6 +107,7 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         Meaning.ESCALATION,
         _phrases(
             "escalation|escalations|escalate|escalating|escalation path|escalation policy"
+            "|gets a call|gets called|is called|to call next"
             "|call chain|chain of|next in line|getting help|need help|more help|for help|help"
             " needed"
             "|who next|ladder|second line|calling in"
@@ -123,7 +127,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "communication|communications|communicating|stakeholder|stakeholders|declaration"
             "|declaring|notification|notifications|notification protocol|status page|status updates"
-            "|telling others|announcements|announcement|templates|template|comms"
+            "|telling others|talking|talking to people|who hears"
+            "|keep people informed|announcements|announcement|templates|template|comms"
             "|notify|informing|telling|texts|wording|gets told|we tell|to tell|is told|be told"
             "|tell whom|keeping people informed|updates"
         ),
@@ -163,7 +168,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
             "steady state|normal|healthy|baseline|baselines|expected values|golden signals"
             "|service level|slo|slos|sli|slis|metrics|key indicators|vital signs|objectives"
             "|what good looks like|good looks like|green looks like|healthy looks like"
-            "|looks like this|want to see|health figures|key figures|health indicators|thresholds"
+            "|looks like this|want to see|what we promise|service levels"
+            "|health figures|key figures|health indicators|thresholds"
         ),
     ),
 )

@@ -11,5 +11,5 @@ MEASURES: Final = word_set(
     " partitions pods pool queries queue ram rate ratio replicas requests restart restarts"
     " saturation sessions size skew slots space staleness success swap temperature threads"
     " throttling throughput time timeouts traffic uptime usage use used utilisation utilization"
-    " volume waiting writes p50 p90 p95 p99 percentile percent 5xx 4xx qps rps nodes"
+    " volume waiting writes p50 p90 p95 p99 percentile percent 5xx 4xx qps rps tps rpm nodes"
 )

@@ -23,7 +23,7 @@ _PURPOSE = re.compile(
     r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|told|report\w*"
     r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
     r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
-    r"|status|held|hold|share\w*|file|create\w*|start\w*|due|follow\w*|contact\w*|begin\w*|ready|back"
+    r"|status|held|hold|share\w*|file|create\w*|start\w*|due|clos(?:e|ed|es|ing)|draft\w*|follow\w*|contact\w*|begin\w*|ready|back"
     r"|fail\w*\sover|rto|rpo|m?ttr))\b",
     re.IGNORECASE,
 )
@@ -80,6 +80,12 @@ _STARTS = re.compile(
     re.IGNORECASE,
 )
 """How soon somebody begins: under a level that is its response time."""
+_LONGER = re.compile(r"\b(?:if|when|should)\b.*\b(?:longer|more)\sthan\s?$", re.IGNORECASE)
+_BRINGS = re.compile(
+    r",\s(?:then\s)?(?:bring|get|call|page|wake|ring|phone|inform|involve|escalate|loop)\b",
+    re.IGNORECASE,
+)
+""" "If it lasts longer than an hour, bring in the manager"."""
 _STUCK = re.compile(
     r"\b(?:not|no|without|un)\s?(?:\w+\s)?(?:mitigat\w+|resol\w+|fixe?d?|progress|answer\w*|ack\w*)\b",
     re.IGNORECASE,
@@ -94,7 +100,8 @@ _RESPONSE_HEAD: Final = word_set(
 )
 _ESCALATION_HEAD: Final = word_set("escalation escalate escalates after")
 _DEADLINE_HEAD: Final = word_set(
-    "update updates communication frequency cadence deadline due resolve resolution resolved fix"
+    "fixed solved restored repaired closed workaround"
+    " update updates communication frequency cadence deadline due resolve resolution resolved fix"
     " notify notification within comms mitigation mitigate restore recovery rto time timeline"
     " interval target by"
 )
@@ -182,6 +189,7 @@ def _purpose(
         return "escalation"
     if _following_purpose(rest) == "escalation":
         return "escalation"
+    people = people or statement.section.meaning is Meaning.POST_INCIDENT
     time = _Time(statement, stated, plain, clause, named, level is not None, people, bare)
     return "deadline" if time.is_due() else None
 
@@ -196,6 +204,10 @@ def _named(
     if _CALLED.search(clause) and re.match(r"\s?without\b", rest) and _STUCK.match(rest.strip()):
         return "escalation"
     if _IF.search(clause) and _LATE.match(rest):
+        return "escalation"
+    if _LONGER.search(clause) and _BRINGS.match(rest):
+        return "escalation"
+    if stated.word == "after" and not clause.strip() and statement.section.meaning in PEOPLE:
         return "escalation"
     if _STUCK.search(clause) and _CALLS.match(rest):
         return "escalation"

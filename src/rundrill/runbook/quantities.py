@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from rundrill.claims import Comparator, Unit
+from rundrill.runbook.comparators import NEGATED, SIGNS, WORDS
 from rundrill.runbook.durations import DURATION, NUMBER, TIME_UNIT, duration_of, number_of, unit_s
 from rundrill.runbook.units import MONEY, Measured, share, unit_at
 from rundrill.runbook.wordset import KEPT, letters_in, word_set
@@ -41,32 +42,9 @@ _OF = re.compile(
 )
 """What a share is one of: "85 % of the limit for 10 minutes"."""
 _SMALL: Final = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)(?![\w-])"
-_WORDS: Final[dict[str, Comparator]] = {
-    "above": ">", "over": ">", "exceeds": ">", "exceeding": ">", "exceed": ">", "exceeded": ">",
-    "greater than": ">", "more than": ">", "higher than": ">", "longer than": ">",
-    "slower than": ">", "larger than": ">", "bigger than": ">", "older than": ">", "beyond": ">",
-    "past": ">", "in excess of": ">", "worse than": ">", "crosses": ">", "surpasses": ">",
-    "reaches": ">=", "reach": ">=", "hits": ">=", "at least": ">=", "no less than": ">=",
-    "not less than": ">=", "at or above": ">=", "at or over": ">=", "at or below": "<=", "no"
-    " fewer than": ">=", "minimum of": ">=", "minimum": ">=", "min": ">=",
-    "greater than or equal to": ">=", "not below": ">=", "never below": ">=",
-    "less than or equal to": "<=", "does not exceed": "<=", "must not exceed": "<=",
-    "not exceed": "<=", "never exceed": "<=", "never above": "<=", "not above": "<=",
-    "below": "<", "under": "<", "less than": "<", "lower than": "<", "fewer than": "<",
-    "faster than": "<", "younger than": "<", "smaller than": "<", "better than": "<",
-    "at most": "<=", "no more than": "<=", "not more than": "<=", "no higher than": "<=",
-    "no longer than": "<=", "not longer than": "<=", "no greater than": "<=", "up to": "<=",
-    "maximum of": "<=", "maximum": "<=", "max": "<=", "no slower than": "<=",
-    "around": "~", "about": "~", "approximately": "~", "approx": "~", "roughly": "~",
-    "circa": "~", "baseline": "~", "equals": "==", "equal to": "==", "exactly": "==",
-}  # fmt: skip
-_SIGNS: Final[dict[str, Comparator]] = {
-    "<": "<", "<=": "<=", "=<": "<=", "\u2264": "<=", ">": ">", ">=": ">=", "=>": ">=",
-    "\u2265": ">=", "~": "~", "\u2248": "~", "=": "==", "==": "==",
-}  # fmt: skip
 _COMPARISON = re.compile(
-    r"(?:(?P<sign><=|>=|=<|=>|==|(?<![-=])>|[<=~\u2264\u2265\u2248])|\b(?P<word>"
-    + "|".join(word.replace(" ", r"\s") for word in sorted(_WORDS, key=len, reverse=True))
+    r"(?:(?<!!)(?P<sign><=|>=|=<|=>|==|(?<![-=])>|[<=~\u2264\u2265\u2248])|\b(?P<word>"
+    + "|".join(word.replace(" ", r"\s") for word in sorted(WORDS, key=len, reverse=True))
     + rf")\b)[\s:.]{{0,3}}(?:(?:about|the|around|a)\s)?[$\u20ac]?"
     # "<one line>" is to be filled in; a number in letters stands behind words only.
     rf"(?P<number>{NUMBER}|(?(word){_SMALL}|(?!)))"
@@ -117,12 +95,13 @@ _NEVER = re.compile(
     r"\b(?:never|(?:must|should|may|does|do|will|can)\s?not|doesn't|don't)\s(?:\w+\s){0,2}$",
     re.IGNORECASE,
 )
-_NEGATED: Final[dict[Comparator, Comparator]] = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 _OUT_OF = re.compile(
-    r"\s?(?:in|of|out\sof)\s\d+\s(?!(?:seconds?|minutes?|mins?|hours?|days?|s|m|h)\b)",
+    r"\s?(?:in|out\sof)\s\d+\s(?!(?:seconds?|minutes?|mins?|hours?|days?|s|m|h)\b)",
     re.IGNORECASE,
 )
-_AT = re.compile(rf"\bat\s(?P<number>{NUMBER})\s?(?P<percent>%)", re.IGNORECASE)
+_AT = re.compile(
+    rf"\bat\s(?P<number>{NUMBER})\s?(?P<percent>%|percent(?!\w)|pct(?!\w))", re.IGNORECASE
+)
 _THOUSANDS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "billion": 1e9}
 _LESS = frozenset({"less", "lower", "below", "fewer", "under", "faster"})
 _NEXT = re.compile(r"[\s,]{0,3}")
@@ -233,13 +212,13 @@ def _compared(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     if measured is None or _OUT_OF.match(text, measured[2]):
         return []
     if found["sign"]:
-        return [_comparison(found.start(), _SIGNS[found["sign"]], measured, text, sign=True)]
+        return [_comparison(found.start(), SIGNS[found["sign"]], measured, text, sign=True)]
     word = re.sub(r"\s", " ", found["word"].lower())
-    comparator = _WORDS[word]
+    comparator = WORDS[word]
     if word in ("faster than", "slower than") and measured[1] != "s":
         comparator = ">" if word == "faster than" else "<"
     if _NEVER.search(text[max(0, found.start() - 60) : found.start()]):
-        comparator = _NEGATED.get(comparator, comparator)
+        comparator = NEGATED.get(comparator, comparator)
     return [_comparison(found.start(), comparator, measured, text)]
 
 
@@ -340,12 +319,12 @@ _PATTERNS: Final = (
     _Pattern(
         _COMPARISON,
         _compared,
-        frozenset(max(word.split(), key=len) for word in _WORDS),
-        frozenset("".join(_SIGNS)),
+        frozenset(max(word.split(), key=len) for word in WORDS),
+        frozenset("".join(SIGNS)),
     ),
     _Pattern(_SUFFIXED, _suffixed, _BOUNDS | _LESS, frozenset("+")),
     _Pattern(_BETWEEN, _between, word_set("between to"), frozenset("-\u2013")),
-    _Pattern(_AT, _at, word_set("at"), percent=True),
+    _Pattern(_AT, _at, word_set("at")),
     _Pattern(_NAMED, _named, _ALARMS | word_set("red yellow amber orange")),
     _Pattern(_GROUPED, _grouped, _ALARMS | word_set("alarm alert page")),
     _Pattern(_AVAILABLE, _available, word_set("availability uptime success"), percent=True),

@@ -11,7 +11,9 @@ from rundrill.runbook.outline import Section
 from rundrill.runbook.statements import Statement
 from rundrill.runbook.wordset import has_any, word_set
 
-_SEVERITY_WORDS = word_set("severity severities priority priorities level levels sev sevs class")
+_SEVERITY_WORDS = word_set(
+    "severity severities priority priorities prio level levels sev sevs class"
+)
 _NAME_COLUMNS = word_set("name label level title severity")
 _META = word_set(
     "response respond ack acknowledge acknowledgement acknowledgment sla reaction escalation"

@@ -33,6 +33,9 @@ _LASTING = re.compile(
     r"\b(?:unreachable|down|unavailable|silent|missing|stale|stuck|behind|not\s\w+)\sfor$",
     re.IGNORECASE,
 )
+_HOLDING = re.compile(
+    r"\b(?:running|open|idle|waiting|pending|locked|blocked)\sfor$", re.IGNORECASE
+)
 _MUST_IN = re.compile(r"\b(?:must|should|shall|has\sto|have\sto)\s.*\bin\W*$", re.IGNORECASE)
 _TAKES = re.compile(
     r"\b(?:waits?|sleep|retry|retries|takes?|took|taken|needs?|allow|give|timeout|keep|scale|start"
@@ -72,7 +75,7 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     if one.unit == "s" and _is_time_to_act(statement, one, clause, text, role, measured=measured):
         return False
     if one.between and role == "other" and not STEADY_WORDS.search(text):
-        return False
+        return measured and one.unit != "s" and statement.form in ("item", "row")
     loose = one.comparator in _LOOSE
     if role == "alert" or _is_symptom(statement):
         return one.comparator != "~" or measured or one.unit == "req/min"
@@ -123,6 +126,8 @@ def _is_time_to_act(
     if not clause.strip() and one.comparator == "<=" and not one.sign:
         # "Wait until it is back, at most 20 minutes"
         return _TAKES.search(text[max(one.start - 120, 0) : one.start]) is not None
+    if _HOLDING.search(clause.rstrip()) and one.comparator == ">":
+        return False
     if clause.rstrip().endswith(" for") or _MUST_IN.search(clause):
         return True  # how long a state lasts; "must finish in less than 20 minutes"
     return one.comparator in _LOOSE and not one.sign and _TAKES.search(clause) is not None

@@ -35,6 +35,8 @@ _COMPARED_LINE = re.compile(
     r"\s*[A-Za-z0-9][\w ./%()-]{1,50}?[\s:]\s*(?:[<>]=?|[\u2264\u2265~])\s?"
     r"\d[\d.,]*\s?[\w%/. ]{0,30}\Z"
 )
+_KINDS = frozenset({"severity", "priority", "prio", "level", "sev", "class", "tier"})
+_DIGIT = re.compile(r"[0-5]")
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
 _LABEL = re.compile(
     r"\W{0,8}([^\W_][\w./&'()+#@-]*(?:\s[(\w][\w./&'()+#@-]*){0,6}?)\s?\*{0,2}:\*{0,2}(?:\s+|$)"
@@ -60,13 +62,16 @@ class Cell:
     @property
     def level(self) -> Level | None:
         """The severity level that the cell names."""
-        lettered = bool(self.words & {"severity", "priority", "sev"})
+        lettered = bool(self.words & {"severity", "priority", "prio", "sev"})
         found = match_level(self.plain, lettered=lettered)
         if found is not None and found.numbered:
             return found if len(words_of(self.plain)) <= 8 else None
         # "High" is a level only where the column says so; there, any short name is one.
-        if not self.words & {"severity", "priority", "level", "sev", "class", "tier"}:
+        kinds = self.words & _KINDS
+        if not kinds:
             return None
+        if _DIGIT.fullmatch(self.plain):
+            return match_level(f"{min(kinds)} {self.plain}")
         name = self.plain.strip("*_ ")
         if found is None and 0 < len(words_of(name)) <= 3 and not name[0].isdigit():
             return Level(" ".join(words_of(name)), name, len(name), numbered=False)

@@ -48,7 +48,7 @@ _FILLER: Final = word_set(
     " 99.9th avg max min maximum minimum sustained percentage percent sits sit holds hold hovers"
     " hover shows show reads reports lies gets get becomes become looks seems turns always already"
     " usual day days now more most or and but warn crit page pages paged info ticket at least"
-    " alarm alarms anything something everything back"
+    " alarm alarms anything something everything back isn aren doesn don t s ll re ve"
     " above below beyond under over i.e e.g etc ms ca per minute second hour"
 )
 _SINGULAR: Final = {

@@ -17,8 +17,10 @@ _PERIODS = {
 }  # fmt: skip
 _EACH = {"month": 2592000.0, "quarter": 7776000.0, "year": 31536000.0}
 _YEAR: Final = 31536000.0
+_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _CALENDAR = (
     r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s)?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
+    rf"|(?<=by\s)(?:the\s)?(?:(?:next|following)\s)?{_WEEKDAY}|(?:next|following)\s{_WEEKDAY}"
     r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week|shift)|eod|nbd|cob"
     r"|(?:\d{1,3}|one|two|three|four|five)\s(?:business|working)[\s-](?:days?|hours?)"
     r"|next\s(?:week|sprint|release|morning|planning)|best\seffort|(?:when|as)\stime\s(?:allows|permits)"
@@ -34,7 +36,7 @@ _CLOCK = (
     r"(?:\s(?:on\s)?(?:the\s)?(?:same|next|following)\s(?:business\s|working\s)?day)?"
 )
 _LONG = (
-    r"(?P<bound>every|within|once\severy)\s(?P<count>\d{1,2}|two|three|four|six|nine|twelve)\s"
+    r"(?P<bound>every|within|once\severy)\s(?P<count>\d{1,2}|an?|one|two|three|four|six|nine|twelve)\s"
     r"(?P<long>month|quarter|year)s?"
 )
 _TERM = re.compile(
@@ -53,7 +55,7 @@ _TELLING = word_set(
     " mins min hours hour hrs hr days day weeks week month quarter year immediately immediate once"
     " away instantly delay asap hourly daily weekly monthly quarterly yearly annually business"
     " working sprint release morning planning effort allows permits eod nbd cob shift noon midnight"
-    " am pm months quarters years"
+    " am pm months quarters years monday tuesday wednesday thursday friday saturday sunday"
 )
 """Without any of these there is no time, but for that of the clock: no pattern is tried."""
 _BY: Final = word_set("by before than")

@@ -67,6 +67,7 @@ def told(runbook: Runbook) -> list[str]:
         "Must not be run: `x`",
         "May never be used by hand: `x`",
         "Not `x`!",
+        "~~`x`~~ (retired, do not use)",
         "Also forbidden while a run is active: `x`.",
     ],
 )
@@ -150,6 +151,7 @@ def test_several_may_be_forbidden_at_once() -> None:
         "The pods come back. Never do this:",
         "> Forbidden:",
         "Do not do this without the consent of the owner:",
+        "Forbidden commands",
     ],
 )
 def test_a_sentence_forbids_the_block_below_it(lead: str) -> None:

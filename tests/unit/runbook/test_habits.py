@@ -75,6 +75,13 @@ def due(term: Term | None) -> float | str | None:
         ("- **OriginSlow** (p99 > 1.5 s, 5 min)", [("latency", ">", 1.5, "s", 300.0)]),
         ("- CPU: 85%", [("cpu", ">", 0.85, "ratio", None)]),
         ("- availability: 99%", [("availability", "<", 0.99, "ratio", None)]),
+        ("- Queue deeper than 1.5k entries", [("queue", ">", 1500.0, "count", None)]),
+        ("- Fewer than 2 of 3 nodes answer", [("nodes answer", "<", 2.0, "count", None)]),
+        (
+            "- `WriteErrors` fires at 0.5 percent of writes failing over 10 min",
+            [("writes failing", ">=", 0.005, "ratio", 600.0)],
+        ),
+        ("- controller count != 1", []),
         ("- traffic above 64 MiB/s", [("traffic", ">", 67108864.0, "bytes", 1.0)]),
         ("- pods: 5", []),
         ("- latency 3x the usual, above 3 times the norm", []),
@@ -144,6 +151,15 @@ def test_numbers_in_a_list_of_alerts(line: str, expected: Iterable[object]) -> N
         ),
         ("- Session count: no more than 180", [("session count", "<=", 180.0, "count", None)]),
         ("- Take at least 3 people with you", []),
+        (
+            "- GPU utilisation between 55 and 85 percent",
+            [
+                ("gpu utilisation", ">=", 0.55, "ratio", None),
+                ("gpu utilisation", "<=", 0.85, "ratio", None),
+            ],
+        ),
+        ("- Queries running for over 90 seconds", [("queries running", ">", 90.0, "s", None)]),
+        ("Go on if lag isn't below 10 s by then.", [("lag", "<", 10.0, "s", None)]),
         ("On one or more nodes the disk is full.", []),
         ("Post: **[A][P?] <one line>**", []),
         ("Between 9 and 3 nothing happens, between 3 and 5x much.", []),
@@ -791,6 +807,9 @@ def test_a_lead_makes_conditions_of_a_list() -> None:
         ("The pods restart immediately.", []),
         ("Page the architect at once.", [0.0]),
         ("If it is still red 30 minutes after you started, call the vendor.", [1800.0]),
+        ("If it lasts longer than an hour, bring in the manager.", [3600.0]),
+        ("Actions have owners by the following Friday.", [None]),
+        ("The final report is due within one month.", [2592000.0]),
     ],
 )
 def test_by_when_it_is_to_be_over_or_told(line: str, seconds: list[float | None]) -> None:
@@ -818,3 +837,20 @@ def test_the_number_of_a_paragraph_is_no_part_of_its_level() -> None:
     )
     assert [one.id for one in runbook.severities] == ["critical", "high"]
     assert runbook.severities[0].response_time_s == 300
+
+
+def test_when_it_is_over_times_need_no_verb() -> None:
+    line = "Draft: 2 working days. Meeting: within 5 working days. Actions: closed in 30 days."
+    read = [due(one.term) for _, one in under("Post mortem", line).having(Deadline)]
+    assert read == ["2 working days", "5 working days", 2592000.0]
+
+
+def test_levels_may_be_called_prio_and_stand_as_numbers_in_their_column() -> None:
+    runbook = under("Priorities", "**Prio 1** All is lost. Reaction: 15 minutes.")
+    assert [one.id for one in runbook.severities] == ["P1"]
+    rows = ["| Severity | Response |", "|---|---|", "| 1 | 5 min |", "| 2 | 1 h |"]
+    runbook = under("Severities", *rows)
+    assert [(one.id, one.response_time_s) for one in runbook.severities] == [
+        ("SEV1", 300.0),
+        ("SEV2", 3600.0),
+    ]
