@@ -94,7 +94,8 @@ _LIST = re.compile(r"\ufffc(?!\W*(?:(?:or|and|nor)\b\W*)?(?:\ufffc|\Z))", re.IGN
 _BEHIND = re.compile(
     r"\W{0,3}(?:(?:must|should|shall|may|can|is|are|will)\s?(?:not|n['\u2019]t|never)\s(?:to\s)?(?:ever\s)?be"
     r"\s(?:used|run|executed|done|called|applied|issued|typed|tried)"
-    r"|(?:is|are)\s(?:forbidden|prohibited|dangerous|not\s(?:allowed|safe|an option))"
+    r"|(?:is|are)\s(?:forbidden|prohibited|dangerous|banned|off[\s-]limits"
+    r"|not\s(?:allowed|safe|an option))"
     r"|(?:should|must|is\sto|are\sto)\sbe\savoided"
     r"|(?:never|do not|don['\u2019]t)(?:\s(?:run|use|do)(?:\s(?:this|it|that))?)?\s?[!.)]*\Z)",
     re.IGNORECASE,

@@ -5,7 +5,8 @@ from typing import Final
 from rundrill.runbook.wordset import word_set
 
 MEASURES: Final = word_set(
-    "age availability backlog bandwidth budget bytes connections consumers count cpu delay depth"
+    "certificate certificates expiry"
+    " age availability backlog bandwidth budget bytes connections consumers count cpu delay depth"
     " disk duration entries error errors eviction evictions failure failures files handles heap"
     " hits inodes jobs keys lag latency length limit load memory messages misses occupancy offset"
     " partitions pods pool queries queue ram rate ratio replicas requests restart restarts"

@@ -80,9 +80,12 @@ _STARTS = re.compile(
     re.IGNORECASE,
 )
 """How soon somebody begins: under a level that is its response time."""
-_LONGER = re.compile(r"\b(?:if|when|should)\b.*\b(?:longer|more)\sthan\s?$", re.IGNORECASE)
+_LONGER = re.compile(
+    r"\b(?:if|when|should)\b.*\b(?:(?:longer|more)\sthan|[>\u2265])\s?$", re.IGNORECASE
+)
 _BRINGS = re.compile(
-    r",\s(?:then\s)?(?:bring|get|call|page|wake|ring|phone|inform|involve|escalate|loop)\b",
+    r"\s?(?:\u2192|->|=>)|,\s(?:then\s)?"
+    r"(?:bring|get|call|page|wake|ring|phone|inform|involve|escalate|loop)\b",
     re.IGNORECASE,
 )
 """ "If it lasts longer than an hour, bring in the manager"."""
@@ -201,15 +204,7 @@ def _named(
     named = _last_purpose(clause)
     if level is not None and _STARTS.search(clause):
         return "response"
-    if _CALLED.search(clause) and re.match(r"\s?without\b", rest) and _STUCK.match(rest.strip()):
-        return "escalation"
-    if _IF.search(clause) and _LATE.match(rest):
-        return "escalation"
-    if _LONGER.search(clause) and _BRINGS.match(rest):
-        return "escalation"
-    if stated.word == "after" and not clause.strip() and statement.section.meaning in PEOPLE:
-        return "escalation"
-    if _STUCK.search(clause) and _CALLS.match(rest):
+    if _calls_next(statement, clause, rest, stated):
         return "escalation"
     if named != "escalation" and _IF.search(clause) and _ESCALATE.search(rest):
         return "escalation"
@@ -223,6 +218,22 @@ def _named(
     if named is None and stated.word.lower().startswith("t+"):
         named = _following_purpose(rest)
     return named
+
+
+def _calls_next(statement: Statement, clause: str, rest: str, stated: Stated) -> bool:
+    """Whether somebody else is called when the time is over."""
+    stuck = _STUCK.search(clause) is not None
+    if _CALLED.search(clause) and re.match(r"\s?without\b", rest) and _STUCK.match(rest.strip()):
+        return True
+    if _LONGER.search(clause) and _BRINGS.match(rest):
+        return True
+    waits = _IF.search(clause) is not None
+    if waits and _LATE.match(rest):
+        return True
+    after = stated.word == "after"
+    if after and not clause.strip() and statement.section.meaning in PEOPLE:
+        return True
+    return (stuck or (after and waits)) and _CALLS.match(rest) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     if one.unit == "ratio" or _MUST_BE.search(clause) or one.exact:
         return True
     if one.comparator == "==":
-        return False
+        return text.startswith("==", one.start)  # as in a rule: "up == 0"
     if one.sign or (one.comparator != "~" and _is_limit(statement, one, text, measured=measured)):
         return True
     conditional = role == "severity" or _CONDITION.search(text) is not None

@@ -46,7 +46,7 @@ _TERM = re.compile(
     rf"(?P<time>{DURATION})"
     rf"|\b{_CALENDAR}(?!\w)|\b{_NOW}(?!\w)|\b{_CLOCK}(?!\w)|\b{_LONG}(?!\w)"
     r"|\b(?P<period>hourly|daily|weekly|monthly|quarterly|yearly|annually)(?!\w)"
-    r"|\bwithin\sthe\s(?P<the>hour|day|week)(?!\w)"
+    r"|\bwithin\sthe\s(?P<the>half[\s-]hour|hour|day|week)(?!\w)"
     r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|month|quarter|year|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
@@ -102,7 +102,8 @@ def terms_in(text: str) -> Sequence[Stated]:
             term = Term(seconds=_PERIODS[found["period"].lower()])
         elif found["the"]:
             word = "within"
-            term = Term(seconds=duration_of(f"1 {found['the']}"))
+            the = found["the"].lower()
+            term = Term(seconds=1800.0 if the.startswith("half") else duration_of(f"1 {the}"))
         elif found["each"]:
             each = found["each"].lower()
             term = Term(seconds=_EACH.get(each) or duration_of(f"1 {each}") or 1800.0)

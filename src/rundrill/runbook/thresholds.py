@@ -58,6 +58,7 @@ _NORMALLY = re.compile(
     re.IGNORECASE,
 )
 """What introduces a list of what is normal."""
+_FULL_STOP = re.compile(r"(?<!i\.e)(?<!e\.g)[.!?]\s")
 _SENTENCE = re.compile(r"(?<!i\.e)(?<!e\.g)[.;!?]\s")
 _PRONOUN = re.compile(r"\b(?:it|this|that|they|these)\b", re.IGNORECASE)
 
@@ -122,7 +123,7 @@ def _before(text: str, last: str) -> tuple[str, str]:
     *sentences, before = _SENTENCE.split(text)
     if _PRONOUN.search(before) and not words_about(before):
         before = f"{' '.join(sentences[-1:])} {before}"
-    return before, "" if sentences else last
+    return before, "" if _FULL_STOP.search(text) else last
 
 
 def _subject(before: str, after: str, one: Comparison, part: Part, last: str) -> str:
@@ -168,7 +169,7 @@ def _tells_what_to_do(before: str) -> bool:
 def _behind(after: str, one: Comparison) -> str:
     """The words after a number, where they say what is counted."""
     if one.unit == "req/min":
-        return _RATED.get(one.noun[:3], one.noun)
+        return _RATED.get(one.noun[:3], one.noun if len(one.noun) > 1 else "")
     ends = _COUNTED_END if one.unit == "count" else _SHARE_END
     money = MONEY.match(after)
     said = ends.split(after[money.end() if money else 0 :].strip(), maxsplit=1)[0]

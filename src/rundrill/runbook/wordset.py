@@ -29,4 +29,7 @@ def letters_in(text: str) -> frozenset[str]:
 def has_any(text: str, parts: tuple[str, ...]) -> bool:
     """Whether one of `parts`, in lower case, is in `text`, as a word or inside of one."""
     low = text.lower()
-    return any(part in low for part in parts)
+    for part in parts:  # noqa: SIM110 - a generator takes twice as long, on every line
+        if part in low:
+            return True
+    return False

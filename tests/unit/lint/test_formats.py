@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
-from unit.lint.shop import changed, lint
+from unit.lint.shop import RUNBOOK, TODAY, changed, lint
 
-from rundrill.lint import RULES, Result
+from rundrill.lint import RULES, Material, Result, check
 from rundrill.lint.formats import FORMATS
+from rundrill.runbook import parse
 
 SCHEMA = Path(__file__).with_name("sarif-2.1.0-subset.json")
 
@@ -44,6 +45,15 @@ def test_json_says_what_was_not_checked_and_what_is_silenced(result: Result) -> 
     assert body["schema"] == "rundrill.lint/1"
     assert len(body["findings"]) == len(result.findings)
     assert body["silenced"][0]["reason"] == "see the wiki"
+
+
+def test_github_is_told_what_was_not_checked() -> None:
+    lines = FORMATS["github"](
+        check(Material(runbook=parse(RUNBOOK, "shop.md"), runbook_file="/shop.md", today=TODAY))
+    ).splitlines()
+    told = [line for line in lines if line.startswith("::notice title=not checked::")]
+    assert "::notice title=not checked::command-refused: kubectl was not asked" in told
+    assert len(told) == 4
 
 
 def test_github_escapes_as_its_own_toolkit(result: Result) -> None:

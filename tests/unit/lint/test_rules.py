@@ -8,7 +8,7 @@ import pytest
 from unit.lint.shop import EXPERIMENTS, RESOURCES, RULES, RUNBOOK, changed, lint, only, root, told
 
 from rundrill.lint import RULES as KNOWN
-from rundrill.lint import Material, check
+from rundrill.lint import Material, check, kinds_named
 from rundrill.resources import Resource
 from rundrill.runbook import parse
 
@@ -162,6 +162,8 @@ def test_kubectl_itself_says_what_it_does_not_accept() -> None:
         ("kubectl set image deployment/shop web=x:1 -n shop", "has no container `web`"),
         ("kubectl logs deploy/shop -c proxy -n shop", "has no container `proxy`"),
         ("kubectl exec db-0 -c sidecar -n shop -- true", "has no container `sidecar`"),
+        ("kubectl cp shop/db-1:/tmp/dump dump", "has no pod `db-1`"),
+        ("kubectl describe namespace shopp", "no namespace `shopp`"),
     ],
 )
 def test_what_the_manifests_do_not_have(command: str, message: str) -> None:
@@ -324,3 +326,19 @@ def test_what_was_not_asked_for_is_told_as_not_checked() -> None:
     )
     assert result.not_checked["command-refused"] == "there is no kubectl"
     assert set(result.not_checked) == {rule.id for rule in KNOWN.values() if rule.needs}
+
+
+def test_a_cluster_is_asked_for_the_kinds_that_commands_name() -> None:
+    text = changed(LOGS, "kubectl get svc,cm/shop -n shop; kubectl describe sts db -n shop")
+    kinds = kinds_named(parse(text, "shop.md"))
+    assert kinds == {"Pod", "Deployment", "Service", "StatefulSet", "ConfigMap"}
+
+
+def test_a_rule_may_name_its_claim_and_a_binding_its_rule() -> None:
+    rules = RULES.replace("ShopErrorRateHigh", "Budget")
+    assert len(only(lint(rules=rules), "alert-without-rule")) == 1
+    stated = rules.replace(
+        "requests_total[5m]) > 0.05",
+        'requests_total[5m]) > 0.05\n        annotations: {claim: "Error rate >5%"}',
+    )
+    assert only(lint(rules=stated), "alert-without-rule") == []

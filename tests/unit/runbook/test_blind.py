@@ -16,7 +16,7 @@ FLOORS = {
     "forbidden": 0.89,
     "thresholds": 0.97,
     "severities": 0.99,
-    "deadlines": 0.97,
+    "deadlines": 0.98,
 }
 """What precision and recall must not fall below again; `corpus-blind/README.md` has the first."""
 

@@ -68,6 +68,7 @@ def told(runbook: Runbook) -> list[str]:
         "May never be used by hand: `x`",
         "Not `x`!",
         "~~`x`~~ (retired, do not use)",
+        "`x` is off limits, too.",
         "Also forbidden while a run is active: `x`.",
     ],
 )
