@@ -119,7 +119,7 @@ def test_one_that_is_killed_is_seen(folder: Path) -> None:
         [found] = [p for p in processes_of(folder) if "warden" not in " ".join(p.cmdline())]
         found.kill()
         until(lambda: server.ended, what="the end", budget_s=20, every_s=0.05, clock=CLOCK)
-        assert str(server.ended).startswith("prometheus ended: ")
+        assert str(server.ended).startswith("prometheus ended (exit code 247): ")
     finally:
         server.stop()
     assert not folder.exists()

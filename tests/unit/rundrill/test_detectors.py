@@ -196,7 +196,7 @@ def test_our_own_is_asked_on_our_targets_and_its_death_is_seen(tmp_path: Path) -
         ]
         process.kill()
         until(lambda: detector.failure, what="its end", budget_s=30, every_s=0.05, clock=clock)
-        assert "prometheus ended: " in str(detector.failure)
+        assert "prometheus ended (exit code 247): " in str(detector.failure)
         assert detector.query("payments_build_info") == []
     finally:
         detector.stop()

@@ -57,7 +57,7 @@ class Server:
         """Why it is not there any more; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
-        return f"prometheus ended: {self._last_words()}"
+        return f"prometheus ended (exit code {self._process.returncode}): {self._last_words()}"
 
     def start(self, page: str) -> Api:
         """Returns when it answers. `page` is the `host:port` whose `/metrics` it scrapes.
