@@ -190,6 +190,7 @@ def test_no_command_of_any_drill_is_forbidden(
             if (commands := tuple(c for c in step.commands if (c.text, str(step.edit)) not in done))
         ]
         done |= {(c.text, str(step.edit)) for step in new for c in step.commands}
+        _settle(there)
         _follow(plan, new, target, account, there, events)
     refused = [event for event in events if isinstance(event, CommandRefused)]
     finished = [event for event in events if isinstance(event, CommandFinished)]
@@ -197,7 +198,7 @@ def test_no_command_of_any_drill_is_forbidden(
     assert len(finished) >= 15
     forbidden = [event for event in finished if "forbidden" in event.stderr.lower()]
     assert forbidden == []
-    # Endless ones are stopped. Pods come and go meanwhile, and new ones have no metrics yet.
+    # Endless ones are stopped. Pods go within a procedure, and new ones have no metrics yet.
     failed = [
         (event.text, event.stderr)
         for event in finished
@@ -205,6 +206,17 @@ def test_no_command_of_any_drill_is_forbidden(
         and not re.search("not ?found|metrics not available", event.stderr, re.IGNORECASE)
     ]
     assert failed == []
+
+
+def _settle(there: Cluster) -> None:
+    """A roll-out is complete while pods of the revision before are still ending."""
+    rollout = "kubectl rollout status deployment/payment-service -n production --timeout=90s"
+    there.kubectl(rollout, check=True)
+    ending = (
+        "kubectl get pods -n production"
+        " -o jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}"
+    )
+    _until(lambda: not there.kubectl(ending, check=True).stdout, "ending pods to be gone")
 
 
 def _follow(

@@ -1,7 +1,8 @@
 """What kubectl asks the API server for, command by command.
 
-As kubectl 1.37 asked a real API server, read in its audit log; a test asks it again. What kubectl
-only asks after an answer *not found*, and discovery, which everybody may read, are left out.
+As kubectl 1.37 asked a real API server, read in its audit log: `kubectl-requests.json` among the
+golden files. What it only asks after an answer *not found*, and discovery, which everybody may
+read, are left out.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
