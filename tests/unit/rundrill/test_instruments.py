@@ -29,6 +29,7 @@ def instruments(folder: Path) -> Instruments:
         compression=40.0,
         folder=folder,
         clock=MonotonicClock(),
+        scratch=folder,
     )
 
 
