@@ -70,6 +70,9 @@ _SET = re.compile(r"([A-Za-z_]\w*)=\S+\Z")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _OPTION = re.compile(r"\s--?[A-Za-z][\w-]*(?:[=\s]|\Z)")
 _PROSE = re.compile(r"[.,!?:;]\s+[A-Z]|[.!?]\Z|\s[\u2013\u2014-]\s|\S:\s")
+_COLUMNS = re.compile(r"\S\s{2,}\S+\s{2,}\S")
+"""A line of a table that some command printed."""
+_ARGUMENT = re.compile(r"\s(?:-\w|\S*[/_|=]|\w+-\w)")
 _DATA: Final = word_set("true false null none yes no error warn warning info debug")
 
 
@@ -131,7 +134,7 @@ def looks_like_command(text: str, programs: frozenset[str]) -> bool:
     first = text.split(maxsplit=1)[0] if text else ""
     if program in programs or first in _SHELL_WORDS or (first == "sudo" and program):
         return True
-    if not program or program in _DATA or _PROSE.search(text):
+    if not program or program in _DATA or _PROSE.search(text) or _COLUMNS.search(text):
         return False
     if _SCRIPT.match(first):
         return True
@@ -154,10 +157,20 @@ def in_block(block: CodeBlock, programs: frozenset[str]) -> Sequence[Found]:
         lines = prompted or [line for line in lines if looks_like_command(line.text, programs)]
     elif block.language not in SHELLS:
         lines = [line for line in lines if looks_like_command(line.text, programs)]
+        lines = lines or _of_root(block, programs)
     return [
         Found(_command(line.line, line.text), line.comment, line.last_line)
         for line in lines
         if line.text not in _BRACKETS
+    ]
+
+
+def _of_root(block: CodeBlock, programs: frozenset[str]) -> list[shell.ShellLine]:
+    """Where nothing else is a command, "# df -h /" is one of root's and no comment."""
+    return [
+        line
+        for line in shell.read_shell(block.lines, first_line=block.line, root=True)
+        if line.prompted and program_of(line.text) in programs and _ARGUMENT.search(line.text)
     ]
 
 

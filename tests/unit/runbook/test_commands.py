@@ -210,3 +210,20 @@ def test_a_variable_that_is_set_is_a_command_where_it_is_used() -> None:
         "HOSTS=`dig +short shop`",
         "NS=other",
     ]
+
+
+def test_in_a_block_without_a_language_root_has_a_prompt_where_nothing_else_is_a_command() -> None:
+    printed = (
+        "# df -h /var\n/dev/sdb1  100G  97G  97% /var\n# rabbitmqctl list_queues\n# make sure\n"
+    )
+    assert found(block("", printed)) == [(2, "df -h /var"), (4, "rabbitmqctl list_queues")]
+    assert found(block("", "# find the pod\nkubectl get pods\n")) == [(3, "kubectl get pods")]
+    assert found(block("sh", "# df -h /var\n")) == []
+
+
+def test_options_of_sudo_and_pipes_to_a_known_program() -> None:
+    body = "sudo -u postgres repmgr cluster show\nunheard of | tee out\nunheard of it\n"
+    assert found(block("", body)) == [
+        (2, "sudo -u postgres repmgr cluster show"),
+        (3, "unheard of | tee out"),
+    ]
