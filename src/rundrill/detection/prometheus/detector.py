@@ -346,9 +346,11 @@ class PrometheusDetector:
         status, since = followed.timeline.status, followed.timeline.since
         alerts = () if status is AlertStatus.INACTIVE else followed.seen.alerts
         lead = next((one for one in alerts if one.status is status), None)
+        began = None if since is None else since - self._offset_s
+        fired = began if status is AlertStatus.FIRING else None
         return AlertState(
             status=status,
-            since=None if since is None else since - self._offset_s,
+            since=began,
             labels=Labels() if lead is None else lead.labels,
             value=None if lead is None else lead.value,
             series=tuple(
@@ -357,7 +359,8 @@ class PrometheusDetector:
                     value=one.value,
                     status=one.status,
                     active_since=one.active_at - self._offset_s,
-                    fired_at=None,
+                    # Of the alert, since Prometheus does not tell it of each series.
+                    fired_at=fired if one.status is AlertStatus.FIRING else None,
                 )
                 for one in alerts
             ),
