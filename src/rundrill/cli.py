@@ -11,12 +11,14 @@ from pathlib import Path
 from rundrill import (
     backtest_command,
     coverage_command,
+    detectors,
     events,
     experiment,
     export_command,
     game_day,
     init_command,
     lint_command,
+    notifiers,
     plan_command,
     report,
     show_command,
@@ -25,7 +27,6 @@ from rundrill import (
 from rundrill.base import out
 from rundrill.base.clock import MonotonicClock
 from rundrill.base.options import Parser, number
-from rundrill.detectors import CHOICES, EMBEDDED, detector_choice, require_usable
 from rundrill.errors import RundrillError, TargetError
 from rundrill.game_day import Leg, Listener
 from rundrill.inputs import Inputs, make_plans, read_inputs
@@ -117,13 +118,18 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
 
     # Everything the drills need is checked before anything is started.
     arms = _arms(options)
-    for leg in game_day.make_legs(plans(options.compress), arms=arms):
+    legs = game_day.make_legs(plans(options.compress), arms=arms)
+    for leg in legs:
         require_inside(leg.plan)
     for path in options.experiment:
         experiment.check(path)
     require_room(options.runs)
     kubectl = find_kubectl()
-    detector = detector_choice(options.detector)
+    detector = detectors.detector_choice(options.detector)
+    alerts = {alert for leg in legs for alert in leg.plan.expected_alerts}
+    alertmanager = notifiers.find_notifier(
+        options.notifier, options.receiver_port, detector, alerts, clock=clock, say=_say
+    )
     workplace = Workplace()
     with workplace.lock():
         local = workplace.local(read[0].service, kubectl=kubectl, clock=clock, say=_say)
@@ -138,7 +144,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
         legs = game_day.make_legs(plans(options.compress if up is None else up), arms=arms)
         plan = legs[0].plan
         _say(f"compression {plan.compression:g}: {plan.compression_reason}")
-        require_usable(detector, read[0].rules, compression=plan.compression, clock=clock)
+        detectors.require_usable(detector, read[0].rules, compression=plan.compression, clock=clock)
         unended: RundrillError | None = None
         try:
             if up is None:
@@ -157,6 +163,7 @@ def _run(options: argparse.Namespace, clock: MonotonicClock) -> int:
                 runs=options.runs,
                 listener=_listener(len(legs)),
                 detector=detector,
+                alertmanager=alertmanager,
             )
         finally:
             if up is None:
@@ -343,12 +350,8 @@ def _parser() -> argparse.ArgumentParser:
     arms.add_argument(
         "--dry", action="store_true", help="everything but the fault: every alert stays silent"
     )
-    run.add_argument(
-        "--detector",
-        default=EMBEDDED,
-        metavar="WHO",
-        help=f"who evaluates the alert rules: {CHOICES} (default: %(default)s)",
-    )
+    detectors.add_option(run)
+    notifiers.add_options(run)
     run.add_argument("--strict", action="store_true", help="accepted findings fail like all others")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders go")
     up = commands.add_parser("up", help="start the embedded cluster and leave it up")

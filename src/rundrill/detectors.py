@@ -6,6 +6,7 @@ prometheus:URL      one that runs and scrapes by itself; its rules must be ours
 both                embedded decides; a prometheus beside it is only recorded
 """
 
+import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,8 @@ class DetectorChoice:
     url: str | None = None
     program: Program | None = None
     """The one to start; found once, before anything else is started."""
+    alertmanager: str | None = None
+    """The URL that the one to start sends to."""
 
     @property
     def is_embedded(self) -> bool:
@@ -78,6 +81,15 @@ def detector_choice(text: str) -> DetectorChoice:
     if text in (PROMETHEUS, BOTH):
         return DetectorChoice(text, program=find_program())
     raise DetectionError(f"there is no detector {text!r}", fix=f"one of: {CHOICES}")
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--detector",
+        default=EMBEDDED,
+        metavar="WHO",
+        help=f"who evaluates the alert rules: {CHOICES} (default: %(default)s)",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +204,7 @@ def _started(choice: DetectorChoice, parts: Detecting) -> PrometheusDetector:
         lookback_s=lookback_s(parts.compression, every_s),
         compression=parts.compression,
         clock=parts.clock,
+        alertmanager=choice.alertmanager,
     )
     # Oftener than it evaluates: what it sees is then known within half an interval.
     return _following(source, parts, every_s / 2, interval_s=every_s)

@@ -86,6 +86,7 @@ class Drill:
         self._mark = equipment.mark
         self._unmark = equipment.unmark
         self._notified = equipment.notified
+        self._why_untold = equipment.why_untold
         self._emit = emit
         self._clock = clock
         self._started = started
@@ -276,7 +277,10 @@ class Drill:
                 until_s - self.now(),
             )
         except WaitTimeoutError:
-            return False, f"{names} fired, and nobody was told in time"
+            why = self._why_untold(expected - notified(injected_at))
+            return False, "; ".join(
+                filter(None, [f"{names} fired, and nobody was told in time", why])
+            )
         return True, f"{names} fired, and somebody was told"
 
     def _respond(self) -> Outcome:

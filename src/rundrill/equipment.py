@@ -1,6 +1,6 @@
 """What a drill works with, as the engine asks for it; `session` brings the real ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class Equipment:
     gives from when until when, as ISO 8601; `mark` says in the cluster itself which fault is in
     it, `unmark` that it is gone. Each may raise `ClusterError`: after `claim` did nothing is
     claimed. `notified` gives the alerts of which somebody was told since a time of the drill; None
-    when nobody is notified.
+    when nobody is notified. `why_untold` gives what is known of such as nobody was told of.
     """
 
     cluster: Objects
@@ -52,3 +52,4 @@ class Equipment:
     mark: Callable[[UndoEntry], None]
     unmark: Callable[[], None]
     notified: Callable[[float], frozenset[str]] | None = None
+    why_untold: Callable[[Collection[str]], str] = lambda _alerts: ""

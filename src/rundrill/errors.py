@@ -4,7 +4,7 @@
     ├── RunbookError         the runbook cannot be read, or lacks what a plan asks of it
     ├── BindingError         bindings.yaml
     ├── RulesError           the alert rules
-    ├── RoutingError         the Alertmanager configuration
+    ├── RoutingError         the Alertmanager and its configuration
     ├── DetectionError       the Prometheus that is to evaluate them
     ├── ExperimentError      the experiment file
     ├── TargetError          the cluster, its kubeconfig, kubectl
@@ -58,7 +58,7 @@ class RulesError(RundrillError):
 
 
 class RoutingError(RundrillError):
-    """The Alertmanager configuration is wrong, or says what is not supported."""
+    """The Alertmanager configuration is wrong or not supported, or a real one is of no use."""
 
 
 class DetectionError(RundrillError):

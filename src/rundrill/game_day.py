@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rundrill import experiment
 from rundrill.access_review import require_allowed
+from rundrill.detection.notify import Alertmanager
 from rundrill.detectors import DEFAULT, DetectorChoice
 from rundrill.errors import ExperimentError, RundrillError
 from rundrill.events import Event, FaultUndone
@@ -92,6 +93,7 @@ def run(
     runs: Path,
     listener: Callable[[Leg], Listener],
     detector: DetectorChoice = DEFAULT,
+    alertmanager: Alertmanager | None = None,
 ) -> tuple[Path, Sequence[Ended]]:
     """Runs the legs against a target that is up; gives the day's folder and how each ended.
 
@@ -109,7 +111,7 @@ def run(
             service=legs[0].inputs.service,
             profile=legs[0].plan.load,
             rules=legs[0].inputs.rules,
-            routing=legs[0].inputs.routing,
+            routing=alertmanager or legs[0].inputs.routing,
             compression=legs[0].plan.compression,
             folder=day,
             clock=site.clock,
@@ -130,7 +132,7 @@ def run(
             try:
                 session = Session(
                     inputs=leg.inputs,
-                    plan=leg.plan,
+                    plan=_notified_by(leg.plan, alertmanager),
                     site=site,
                     instruments=instruments,
                     run_id="-".join([stamp, *(leg.folder.parts or (leg.name,))]),
@@ -148,6 +150,10 @@ def run(
             ended.append(Ended(leg=leg, folder=folder, verdict=verdict, events=session.log.events))
             stop = _stop_reason(ended[-1], instruments)
     return day, ended
+
+
+def _notified_by(plan: Plan, alertmanager: Alertmanager | None) -> Plan:
+    return plan if alertmanager is None else replace(plan, alertmanager_path=alertmanager.url)
 
 
 def _drive(session: Session, path: Path) -> Verdict:

@@ -4,13 +4,21 @@ A drill attaches itself to hear what is detected; between two drills nobody list
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill.base.clock import Clock
 from rundrill.detection import AlertChange, RuleSet, ScrapeFailure, interval_s
-from rundrill.detection.notify import DeliveryFailure, Notification, Notifier, Routing
+from rundrill.detection.notify import (
+    Alertmanager,
+    DeliveryFailure,
+    Notification,
+    Notifier,
+    RemoteNotifier,
+    Routing,
+)
 from rundrill.detection.recorder import FILE_NAME, Recorder
 from rundrill.detectors import (
     DEFAULT,
@@ -40,7 +48,8 @@ Emit = Callable[[Event], None]
 class Instruments:
     """Against one target. Its request log and the samples of its detection go to `folder`.
 
-    `zero` is its start on the clock.
+    `zero` is its start on the clock. `routing` is followed here, unless it is a real
+    Alertmanager that tells.
 
     Raises `ClusterError` when the target does not answer.
     """
@@ -56,7 +65,7 @@ class Instruments:
         folder: Path,
         clock: Clock,
         scratch: Path,
-        routing: Routing | None = None,
+        routing: Routing | Alertmanager | None = None,
         detector: DetectorChoice = DEFAULT,
     ) -> None:
         address = cluster.cluster_ip(service.load_namespace, service.load_service)
@@ -71,10 +80,18 @@ class Instruments:
             zero=self.zero,
         )
         self._wall_offset_s = datetime.now(UTC).timestamp() - self.zero  # for `time()` in rules
-        self.notifier = (
-            None
-            if routing is None
-            else Notifier(
+        self.notifier: Notifier | RemoteNotifier | None = None
+        """None when nobody is notified."""
+        if isinstance(routing, Alertmanager):
+            detector = replace(detector, alertmanager=routing.url)
+            self.notifier = RemoteNotifier(
+                routing,
+                clock=clock,
+                on_notification=self._on_notification,
+                on_failure=self._on_delivery_failure,
+            )
+        elif routing is not None:
+            self.notifier = Notifier(
                 routing,
                 compression=compression,
                 clock=clock,
@@ -82,8 +99,6 @@ class Instruments:
                 on_notification=self._on_notification,
                 on_failure=self._on_delivery_failure,
             )
-        )
-        """None when nobody is notified."""
         self._recorder = (
             Recorder(
                 folder / FILE_NAME,
@@ -108,6 +123,7 @@ class Instruments:
             on_evaluation=None if self.notifier is None else self.notifier.take,
             recorder=self._recorder,
         )
+        self.alertmanager = routing if isinstance(routing, Alertmanager) else None
         self.detector = make_detector(detector, parts)
         self._beside = make_beside(detector, parts, folder=folder, zero=self.zero)
         self.books = GatewayBooks(cluster, service.charges)
@@ -182,7 +198,11 @@ class Instruments:
 
         None when nobody is told of it.
         """
-        return None if self.notifier is None else self.notifier.routing.group_wait_s(labels)
+        return None if self.notifier is None else self.notifier.group_wait_s(labels)
+
+    def why_untold(self, alerts: Collection[str]) -> str:
+        """What is known of alerts of which nobody was told; empty where nothing is."""
+        return "" if self.notifier is None else self.notifier.why_untold(alerts)
 
     @property
     def load_alive(self) -> bool:

@@ -216,7 +216,8 @@ class Plan:
     severity_conditions: tuple[SeverityCondition, ...] = ()
     """Most severe first."""
     alertmanager_path: str | None = None
-    """Who is told of the alerts; None when nobody is notified."""
+    """Who is told of the alerts: a configuration, or the URL of a real Alertmanager; None when
+    nobody is notified."""
     arm: Arm = "drill"
     accepted: tuple[Acceptance, ...] = ()
     """Left empty under `--strict`: then nothing is accepted, in no report and no exit code."""

@@ -216,6 +216,7 @@ class Session:
                 mark=self._mark,
                 unmark=self._unmark,
                 notified=None if self._instruments.notifier is None else self._notified,
+                why_untold=self._instruments.why_untold,
             ),
             emit=self.log.emit,
             clock=self._clock,
@@ -265,6 +266,7 @@ class Session:
         marker.release(self._cluster, namespaces=namespaces, run_id=self.run_id)
 
     def _drill_started(self) -> DrillStarted:
+        alertmanager = self._instruments.alertmanager
         return DrillStarted(
             at=0.0,
             run_id=self.run_id,
@@ -277,6 +279,7 @@ class Session:
                 "cluster": self._cluster.version(),
                 "kubectl": _kubectl_version(self._site.kubectl),
                 "detection": self._detector.description,
+                **({} if alertmanager is None else {"notification": alertmanager.description}),
             },
             rules=self._detector.evaluated_rules(),
             designs=self._detector.rule_designs(self._instruments.group_wait_s),

@@ -32,6 +32,7 @@ class FakePrometheus:
     """(alert, state) to the times of the samples of `ALERTS`."""
     targets: list[dict[str, Any]] = field(default_factory=list)
     vector: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    alertmanagers: list[str] = field(default_factory=list)
     refusal: str | None = None
     raw: tuple[int, bytes] | None = None
     """Instead of any answer."""
@@ -75,6 +76,8 @@ class FakePrometheus:
             return {"groups": [{"name": "g", "interval": self.interval_s, "rules": rules}]}
         if path == "/api/v1/targets":
             return {"activeTargets": self.targets, "droppedTargets": []}
+        if path == "/api/v1/alertmanagers":
+            return {"activeAlertmanagers": [{"url": url} for url in self.alertmanagers]}
         assert path == "/api/v1/query", path
         if query == "time()":
             return {"resultType": "scalar", "result": [1, str(self.clock.at + AHEAD_S)]}

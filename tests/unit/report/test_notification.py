@@ -8,12 +8,14 @@ from rundrill import events as e
 from rundrill.report import html, junit
 
 CONFIG = "runbooks/payment-service/alertmanager.yml"
+URL = "http://127.0.0.1:9093"
 
 
 @pytest.mark.parametrize(
     ("path", "page", "suite"),
     [
         (CONFIG, "no pager rang", CONFIG),
+        (URL, "a real one: its own receivers were told, too", URL),
         (None, "none: nobody is notified", "none: nobody is notified"),
     ],
 )

@@ -1,6 +1,6 @@
 """The phases in order, on a clock that takes no time; the world is scripted, the engine is real."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,9 @@ class World:
             "PaymentPodRestarting": Alert("firing" if firing else quiet),
             "Other": Alert("firing" if other else "inactive"),
         }
+
+    def why_untold(self, alerts: Collection[str]) -> str:
+        return f"nobody has heard of {', '.join(alerts)}"
 
     def notified(self, since: float) -> frozenset[str]:
         """Times of the drill, which began at 1000."""
@@ -238,6 +241,7 @@ class Rig:
                 mark=self.world.mark,
                 unmark=lambda: self.world.told.append("unmark"),
                 notified=self.world.notified if notifies else None,
+                why_untold=self.world.why_untold,
             ),
             emit=self.events.append,
             clock=self.clock,
@@ -385,7 +389,10 @@ def test_an_alert_that_fires_and_nobody_is_told_of_in_the_window_ends_the_drill(
     rig.run()
     detect = rig.ended("detect")
     assert not detect.passed
-    assert detect.why == "PaymentPodRestarting fired, and nobody was told in time"
+    assert detect.why == (
+        "PaymentPodRestarting fired, and nobody was told in time;"
+        " nobody has heard of PaymentPodRestarting"
+    )
     assert detect.at - rig.last(FaultInjected).at == pytest.approx(40.0, abs=1.0)
     assert set(rig.phases()) == {"setup", "baseline", "inject", "detect", "undo"}
     assert "follow" not in rig.world.told

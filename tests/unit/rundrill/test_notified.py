@@ -6,7 +6,14 @@ from types import SimpleNamespace
 import pytest
 from fakes import FakeClock
 
-from rundrill.detection.notify import DeliveryFailure, Notification, ToldAlert, parse_routing
+from rundrill.detection.notify import (
+    Alertmanager,
+    DeliveryFailure,
+    Notification,
+    Routing,
+    ToldAlert,
+    parse_routing,
+)
 from rundrill.detection.rules import parse_rules
 from rundrill.events import AlertNotified, Event, NotificationFailed
 from rundrill.instruments import Instruments
@@ -22,7 +29,9 @@ receivers: [{name: on-call, webhook_configs: [{url: "http://pager.example/"}]}]
 RULES = parse_rules("groups: []", "rules.yml")
 
 
-def instruments(folder: Path, *, notifies: bool = True) -> Instruments:
+def instruments(
+    folder: Path, *, notifies: bool = True, routing: Routing | Alertmanager = ROUTING
+) -> Instruments:
     """Nothing of them is started."""
     cluster = SimpleNamespace(cluster_ip=lambda *_: "127.0.0.1", nodes=list)
     service = SimpleNamespace(
@@ -37,7 +46,7 @@ def instruments(folder: Path, *, notifies: bool = True) -> Instruments:
         folder=folder,
         clock=FakeClock(),
         scratch=folder,
-        routing=ROUTING if notifies else None,
+        routing=routing if notifies else None,
     )
     made._wall_offset_s = WALL_S
     return made
@@ -107,3 +116,26 @@ def test_the_wait_of_a_group_is_that_of_this_run(
     made = instruments(tmp_path, notifies=notifies)
     assert made.group_wait_s({"alertname": "A"}) == wait_s
     assert (made.notifier is None) is not notifies
+    assert made.why_untold({"A"}) == ""
+
+
+def test_a_real_alertmanager_keeps_its_own_waits_and_fails_as_a_message_does(
+    tmp_path: Path,
+) -> None:
+    remote = Alertmanager(
+        url="http://127.0.0.1:1",
+        version="0.25.0",
+        port=1,
+        receivers=("on-call",),
+        seen=True,
+        routing=ROUTING,
+    )
+    made = instruments(tmp_path, routing=remote)
+    assert made.alertmanager is remote
+    assert made.group_wait_s({"alertname": "A"}) == 30.0
+    events: list[Event] = []
+    made.attach(events.append, 1000.0)
+    made._on_notification(message(1031.5, ("A", 1030, True)))
+    assert "does not answer" in made.why_untold({"B"})
+    assert [type(e) for e in events] == [AlertNotified, NotificationFailed]
+    made.stop()

@@ -1,21 +1,27 @@
-"""A real Alertmanager asked over its API (`/api/v2/alerts`): what is active, and for whom."""
+"""A real Alertmanager asked over its API: what it is, whom it tells, what is active in it."""
 
 import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from rundrill.detection.notify.message import unix_time
-from rundrill.errors import TargetError
+import yaml
 
+from rundrill.detection.notify.message import unix_time
+from rundrill.errors import RoutingError
+
+HIDDEN: Final = "<secret>"
+"""What later Alertmanagers (0.26) show instead of the url of a webhook."""
 _ANSWER_S: Final = 5.0
 _MOST_BYTES: Final = 64 * 1024 * 1024
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 State = Literal["active", "suppressed", "unprocessed"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,33 +41,59 @@ class RemoteAlert:
     inhibited_by: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStatus:
+    """`cluster` is ready, settling or disabled (alone). `config` is what it runs on, as YAML.
+
+    `webhooks` are the urls of each receiver that has any; later versions show `HIDDEN`.
+    """
+
+    version: str
+    cluster: str
+    config: str
+    webhooks: Mapping[str, tuple[str, ...]]
+
+
 class AlertmanagerApi:
-    """At `url`, with or without a path in front. Raises `TargetError` for no address."""
+    """At `url`, with or without a path in front. Raises `RoutingError` for no address."""
 
     def __init__(self, url: str, *, timeout_s: float = _ANSWER_S) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TargetError(
-                f"not the address of an Alertmanager: {url!r}",
-                fix="write it as http://host:9093",
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            shown = url if "@" not in url else f"{parts.scheme}://...@{parts.hostname}"
+            raise RoutingError(
+                f"not the address of an Alertmanager: {shown!r}",
+                fix="write it as http://host:9093, without a user",
             )
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._timeout_s = timeout_s
+        # A proxy of the environment is for other machines.
+        proxies: dict[str, str] | None = {} if parts.hostname in _LOOPBACK else None
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
 
     def alerts(self) -> tuple[RemoteAlert, ...]:
-        """All that fire there now. Raises `TargetError` when it does not answer as one does."""
-        url = f"{self._url}/api/v2/alerts"
+        """All that fire there now. Raises `RoutingError` when it does not answer as one does."""
+        return self._ask("/api/v2/alerts", lambda found: tuple(_alert(one) for one in found))
+
+    def status(self) -> RemoteStatus:
+        """Raises as `alerts` does."""
+        return self._ask("/api/v2/status", _status)
+
+    def _ask(self, path: str, read: Callable[[Any], T]) -> T:
+        url = self.url + path
         try:
-            with urllib.request.urlopen(url, timeout=self._timeout_s) as answer:  # noqa: S310 - http by the check above
+            with self._opener.open(url, timeout=self._timeout_s) as answer:
                 text = answer.read(_MOST_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise TargetError(
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+            raise RoutingError(
                 f"the Alertmanager does not answer: {error}", path=url, fix="see that it is up"
             ) from error
         try:
-            return tuple(_alert(one) for one in json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TargetError(
+            return read(json.loads(text))
+        except (ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+            raise RoutingError(
                 f"not an Alertmanager's answer: {error}", path=url, fix="see what answers there"
             ) from error
 
@@ -77,4 +109,20 @@ def _alert(one: Mapping[str, Any]) -> RemoteAlert:
         starts_at=unix_time(one["startsAt"]),
         silenced_by=tuple(status["silencedBy"]),
         inhibited_by=tuple(status["inhibitedBy"]),
+    )
+
+
+def _status(found: Mapping[str, Any]) -> RemoteStatus:
+    config = str(found["config"]["original"])
+    receivers = {
+        str(one["name"]): tuple(
+            str(webhook.get("url", HIDDEN)) for webhook in one.get("webhook_configs") or ()
+        )
+        for one in yaml.safe_load(config)["receivers"]
+    }
+    return RemoteStatus(
+        version=str(found["versionInfo"]["version"]),
+        cluster=str(found["cluster"]["status"]),
+        config=config,
+        webhooks={name: urls for name, urls in receivers.items() if urls},
     )

@@ -1,7 +1,7 @@
 """Runs the dispatcher by the real clock and delivers what it says to a receiver of our own."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from rundrill.base.clock import Clock
 from rundrill.detection.alerts import AlertState, AlertStatus
@@ -91,6 +91,14 @@ class Notifier:
         with self._changed:
             self._dispatcher.take(firing, at)
             self._changed.notify_all()
+
+    def group_wait_s(self, labels: Mapping[str, str]) -> float | None:
+        """In real seconds of this run; None when nobody is told of such an alert."""
+        return self.routing.group_wait_s(labels)
+
+    def why_untold(self, _alerts: Collection[str]) -> str:
+        """Empty: of its own messages the failures are told, and the rest is the routing."""
+        return ""
 
     def begin(self) -> None:
         """A drill begins: what fires already belongs to the one before, and so does every group."""

@@ -16,10 +16,13 @@ _SENDER_S: Final = 10.0
 class Receiver:
     """Tells `on_notification` of every whole message, from a thread of its own.
 
-    It listens from the moment it is made, until `close`. Raises `OSError` when it cannot.
+    It listens from the moment it is made, until `close`; `port` 0 takes any that is free. Raises
+    `OSError` when it cannot.
     """
 
-    def __init__(self, on_notification: Callable[[Notification], None], *, clock: Clock) -> None:
+    def __init__(
+        self, on_notification: Callable[[Notification], None], *, clock: Clock, port: int = 0
+    ) -> None:
         class Handler(_Handler):
             receiver = self
 
@@ -27,7 +30,7 @@ class Receiver:
         self._on_notification = on_notification
         self.failure: Exception | None = None
         """What `on_notification` raised: a message came in, and nobody took it."""
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False  # a sender that hangs must not keep us
         self._thread = threading.Thread(

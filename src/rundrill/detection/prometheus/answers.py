@@ -121,6 +121,11 @@ def version(data: Json) -> str:
     return _text(data, "version")
 
 
+def alertmanagers(data: Json) -> list[str]:
+    """`/api/v1/alertmanagers`: those that are in use."""
+    return [_text(one, "url") for one in _list(data, "activeAlertmanagers")]
+
+
 def clock(data: Json) -> float:
     """The answer to an instant query of `time()`."""
     [(_, now)] = vector(data)

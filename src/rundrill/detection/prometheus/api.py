@@ -61,6 +61,10 @@ class Api:
         """Every target that is to be scraped."""
         return self._ask("/api/v1/targets?state=active", None, answers.targets)
 
+    def alertmanagers(self) -> list[str]:
+        """The addresses that firing alerts are sent to, each with its path."""
+        return self._ask("/api/v1/alertmanagers", None, answers.alertmanagers)
+
     def query(self, expr: str) -> Vector:
         """The expression now, by Prometheus's clock. A scalar is one element without labels."""
         return self._ask("/api/v1/query", {"query": expr}, answers.vector)

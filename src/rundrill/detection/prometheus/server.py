@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -23,6 +24,9 @@ from rundrill.errors import MachineError
 
 JOB: Final = "rundrill"
 START_BUDGET_S: Final = 30.0
+RESEND_S: Final = 5
+"""What fires is sent again after so long, and ends in an Alertmanager four times that after us: a
+minute, as is usual, would keep the next drill waiting for four."""
 _GRACE_S: Final = 8.0
 """More than the warden gives Prometheus itself."""
 _ATTEMPTS: Final = 3
@@ -31,7 +35,10 @@ _WORDS: Final = 2000
 
 
 class Server:
-    """`program` in `folder`, which is made and removed. Scrapes one page, labels included."""
+    """`program` in `folder`, which is made and removed. Scrapes one page, labels included.
+
+    What fires is sent to the Alertmanager at the URL `alertmanager`, if there is one.
+    """
 
     def __init__(
         self,
@@ -42,6 +49,7 @@ class Server:
         interval_s: float,
         lookback_s: float,
         clock: Clock,
+        alertmanager: str | None = None,
     ) -> None:
         self.program = program
         self._folder = folder.absolute()
@@ -49,6 +57,7 @@ class Server:
         self._interval_s = interval_s
         self._lookback_s = lookback_s
         self._clock = clock
+        self._alertmanager = alertmanager
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -110,7 +119,7 @@ class Server:
     def _prepare(self, page: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         interval = duration_text(self._interval_s)
-        configuration = {
+        configuration: dict[str, object] = {
             "global": {
                 "scrape_interval": interval,
                 "scrape_timeout": interval,
@@ -126,6 +135,8 @@ class Server:
                 }
             ],
         }
+        if self._alertmanager is not None:
+            configuration["alerting"] = {"alertmanagers": [_alertmanager(self._alertmanager)]}
         text = yaml.safe_dump(configuration, sort_keys=False)
         (self._folder / "prometheus.yml").write_text(text, encoding="utf-8")
         (self._folder / "rules.yml").write_text(self._rules, encoding="utf-8")
@@ -142,6 +153,7 @@ class Server:
                 "--storage.tsdb.retention.time=1d",
                 f"--query.lookback-delta={duration_text(self._lookback_s)}",
                 f"--web.listen-address=127.0.0.1:{port}",
+                f"--rules.alert.resend-delay={RESEND_S}s",
                 "--log.level=warn",
             ],
             stdin=subprocess.PIPE,
@@ -177,6 +189,16 @@ class Server:
         self._log.seek(max(0, self._log.tell() - _WORDS))
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
         return " / ".join(lines[-3:]) or "it told nothing"
+
+
+def _alertmanager(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    return {
+        "scheme": parts.scheme,
+        "path_prefix": parts.path or "/",
+        "api_version": "v2",
+        "static_configs": [{"targets": [parts.netloc]}],
+    }
 
 
 def _free_port() -> int:

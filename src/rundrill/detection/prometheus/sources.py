@@ -46,6 +46,21 @@ class Running:
             ) from error
         return self._api
 
+    def require_sending(self) -> None:
+        """Whether it sends what fires to an Alertmanager. Raises `DetectionError`."""
+        try:
+            known = self._api.alertmanagers()
+        except (NoAnswerError, RefusedError) as error:
+            raise DetectionError(
+                str(error), fix="see that a Prometheus runs there, or leave out --detector"
+            ) from error
+        if not known:
+            raise DetectionError(
+                "it sends to no Alertmanager",
+                path=self._api.url,
+                fix="add `alerting: {alertmanagers: [...]}` to its configuration",
+            )
+
     def close(self) -> None:
         """It is not ours to end."""
 
@@ -69,8 +84,10 @@ class Started:
         lookback_s: float,
         compression: float,
         clock: Clock,
+        alertmanager: str | None = None,
     ) -> None:
         self._clock = clock
+        self._alertmanager = alertmanager
         self._bridge = Bridge(targets, interval_s=interval_s, clock=clock)
         self._server = Server(
             program,
@@ -79,6 +96,7 @@ class Started:
             interval_s=interval_s,
             lookback_s=lookback_s,
             clock=clock,
+            alertmanager=alertmanager,
         )
         generation = 2 if dialect_of(program.version) is Dialect.PROMETHEUS_2 else 3
         self.description = f"Prometheus {program.version} (PromQL of {generation}), ours"
@@ -94,13 +112,18 @@ class Started:
         """Returns when there are samples, and rules that were evaluated on them.
 
         Prometheus evaluates some seconds before it scrapes, and `absent` then holds of everything.
+        As late does it know its Alertmanager, and what fires before is told to nobody.
         Raises `MachineError`.
         """
         api = self._server.start(self._bridge.start())
         try:
             until(
-                lambda: self._bridge.pages > 1 or self.failure is not None,
-                what="prometheus to scrape",
+                lambda: (
+                    self.failure is not None
+                    or (self._bridge.pages > 1 and self._knows_its_alertmanager(api))
+                ),
+                what="prometheus to scrape"
+                + (" and to know its Alertmanager" if self._alertmanager else ""),
                 budget_s=SCRAPE_BUDGET_S,
                 every_s=0.05,
                 clock=self._clock,
@@ -110,6 +133,14 @@ class Started:
         if self.failure is not None:
             raise self.failure
         return api
+
+    def _knows_its_alertmanager(self, api: Api) -> bool:
+        if self._alertmanager is None:
+            return True
+        try:
+            return bool(api.alertmanagers())
+        except (NoAnswerError, RefusedError):
+            return False
 
     def close(self) -> None:
         self._server.stop()

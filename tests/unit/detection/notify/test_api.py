@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rundrill.detection.notify import AlertmanagerApi, RemoteAlert
-from rundrill.errors import TargetError
+from rundrill.errors import RoutingError
 from tests.unit.detection.notify.real import alertmanager, needs_alertmanager, rfc3339
 
 # Recorded from Alertmanager 0.25.
@@ -82,17 +82,17 @@ def test_what_an_alertmanager_said_is_read(answers: list[bytes]) -> None:
 )  # fmt: skip
 def test_an_answer_that_is_none_is_one_message(answers: list[bytes], body: bytes) -> None:
     answers[0] = body
-    with pytest.raises(TargetError, match="not an Alertmanager's answer"):
+    with pytest.raises(RoutingError, match="not an Alertmanager's answer"):
         AlertmanagerApi(f"{answers[1].decode()}/prefix").alerts()
 
 
 def test_a_wrong_address_is_one_message(answers: list[bytes]) -> None:
-    with pytest.raises(TargetError, match="does not answer: HTTP Error 404"):
+    with pytest.raises(RoutingError, match="does not answer: HTTP Error 404"):
         AlertmanagerApi(answers[1].decode()).alerts()
-    with pytest.raises(TargetError, match="does not answer"):
+    with pytest.raises(RoutingError, match="does not answer"):
         AlertmanagerApi("http://127.0.0.1:1").alerts()
     for url in ("alertmanager:9093", "file:///etc/passwd", "http://", ""):
-        with pytest.raises(TargetError, match="not the address of an Alertmanager"):
+        with pytest.raises(RoutingError, match="not the address of an Alertmanager"):
             AlertmanagerApi(url)
 
 
