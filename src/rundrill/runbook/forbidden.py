@@ -35,7 +35,7 @@ _RUN: Final = (
     r"|type|typing|enter|invoke|invoking|start with|reach for)"
 )
 _BOUNDARY = re.compile(
-    r"[.;!?](?:\s|$)|\s[-\u2013\u2014]\s|,\s(?!or\b|nor\b|e\.g|for example|even\b|neither\b|with\b"
+    r"[.;!?](?:\s|$)|\s[-\u2013\u2014]\s|,\s(?!or\b|nor\b|and\sto\b|e\.g|for example|even\b|neither\b|with\b"
     r"|by\b|like\b|not\b|\ufffc|$)|\(\s?(?=(?:run|use|see|check|try)\b)"
     r"|\b(?:but(?!\snot\b)|until|till|before|unless|without|then|because|since|so that"
     r"|and then)(?:\s|$)",
