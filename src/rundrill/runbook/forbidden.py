@@ -354,7 +354,11 @@ def _order_in(clause: str) -> re.Match[str] | None:
         return found
     if re.fullmatch(_NOWAY, word):
         runs = _MODAL.match(clause, found.end()) or _COMMAND_NEXT.match(clause, found.end())
-        return found if runs or word.startswith(("under", "on no", "in no", "at no", "by no")) else None
+        return (
+            found
+            if runs or word.startswith(("under", "on no", "in no", "at no", "by no"))
+            else None
+        )
     if word.startswith(("do", "never")):
         return found if opening else None
     if _PASSIVE.match(clause, found.end()):

@@ -109,9 +109,7 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     return (measured and conditional) if loose else (measured or one.unit != "count" or conditional)
 
 
-def _is_said_whole(
-    statement: Statement, one: Comparison, text: str, *, measured: bool
-) -> bool:
+def _is_said_whole(statement: Statement, one: Comparison, text: str, *, measured: bool) -> bool:
     """A cell that is a comparison, an item that is one; or a number that is said to be a limit."""
     after = text[one.end :]
     ends = not text[one.window_end :].strip(" .")
