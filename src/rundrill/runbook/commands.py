@@ -34,10 +34,13 @@ KNOWN_PROGRAMS = word_set(
     " cut sort uniq basename dirname realpath readlink nproc hostnamectl timedatectl loginctl"
     " resolvectl nmcli ethtool arp whois chgrp taskset renice ionice pgrep pstree dmidecode sar"
     " tshark swapoff swapon mkfs xmllint keytool postqueue postsuper mailq exim restic borg"
-    " birdc rndc delv kdig pdnsutil rados rbd radosgw-admin mdadm iscsiadm drbdadm pcs virsh gluster"
-    " varnishadm varnishlog nvidia-smi ipvsadm conntrack vtysh ufw firewall-cmd fail2ban-client nvme"
+    " birdc rndc delv kdig pdnsutil rados rbd radosgw-admin mdadm iscsiadm drbdadm"
+    " pcs virsh gluster"
+    " varnishadm varnishlog nvidia-smi ipvsadm conntrack vtysh ufw firewall-cmd"
+    " fail2ban-client nvme"
     " postmap postconf doveadm rspamc mosquitto_pub mosquitto_sub rabbitmqadmin hdfs yarn beeline"
-    " php composer mvn gradle cargo dotnet bpftrace gdb iperf3 fping ldapmodify klist dnf zypper apk"
+    " php composer mvn gradle cargo dotnet bpftrace gdb iperf3 fping ldapmodify"
+    " klist dnf zypper apk"
     " puppet salt-call openstack doctl hcloud az kops minikube k3s skaffold tkn cosign trivy sops"
     " lvs pvs vgs lvcreate vgextend xfs_repair xfs_growfs e2fsck blkid parted wipefs influx trino"
     " mysqlcheck mysqlbinlog pg_rewind pg_basebackup wal-g pgbackrest barman repmgr tabcmd"
@@ -82,7 +85,8 @@ _COLUMNS = re.compile(r"\S\s{2,}\S+\s{2,}\S")
 """A line of a table that some command printed."""
 _ARGUMENT = re.compile(r"\s(?:-\w|\S*[/_|=<]|\w+-\w)")
 _TOOL = re.compile(
-    r"[a-z][a-z0-9]{0,20}(?:[-_][a-z0-9]{1,20}){0,3}[-_](?:admin|control|client|cli|ctl|adm|checkzone"
+    r"[a-z][a-z0-9]{0,20}(?:[-_][a-z0-9]{1,20}){0,3}[-_](?:admin|control|client|cli"
+    r"|ctl|adm|checkzone"
     r"|checkconf)\Z|[a-z][a-z0-9_-]{0,20}ctl\Z"
 )
 """A name that only a program has, whoever wrote it."""

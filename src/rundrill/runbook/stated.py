@@ -118,9 +118,9 @@ def _is_said_whole(statement: Statement, one: Comparison, text: str, *, measured
     before = text[: one.start].strip()
     words = before.split()
     named = 0 < len(words) <= 6 and before[-1].isalnum() and not is_imperative(before)
-    if statement.form == "item" and ends and named and one.unit != "s":
-        if measured or one.comparator in (">", "<"):
-            return True
+    limits = measured or one.comparator in (">", "<")
+    if statement.form == "item" and ends and named and one.unit != "s" and limits:
+        return True
     if one.unit not in ("count", "req/min"):
         return False
     if _OF_ALL.match(after) and not is_imperative(before):

@@ -24,7 +24,7 @@ FLOORS_B = {
     "forbidden": 0.99,
     "thresholds": 0.90,
     "severities": 0.99,
-    "deadlines": 0.84,
+    "deadlines": 0.90,
 }
 
 
