@@ -96,7 +96,6 @@ _ABOVE = re.compile(
     r"(?:any\sof\s(?:these|those|them|the\sabove)|these|those|the\sabove)\b(?!\s\w+\sbefore))",
     re.IGNORECASE,
 )
-"""What stands below a list, a table or a block and forbids all of it."""
 _WHY_NOT: Final = re.compile(
     r"\A\W*(?:why\s(?:not|(?:it['\u2019]s\s|it\sis\s)?(?:forbidden|banned|dangerous|prohibited))"
     r"|reason\snot\sto)\b",
@@ -379,12 +378,9 @@ def _order_in(clause: str) -> re.Match[str] | None:
     if word in ("not to", "refrain from") or word.endswith((" to", " from", " of", " off")):
         return found
     if re.fullmatch(_NOWAY, word):
-        runs = _MODAL.match(clause, found.end()) or _COMMAND_NEXT.match(clause, found.end())
-        return (
-            found
-            if runs or word.startswith(("under", "on no", "in no", "at no", "by no"))
-            else None
-        )
+        called = _MODAL.match(clause, found.end()) or _COMMAND_NEXT.match(clause, found.end())
+        whole = word.startswith(("under", "on no", "in no", "at no", "by no"))
+        return found if called or whole else None
     if word.startswith(("do", "never")):
         return found if opening else None
     if _PASSIVE.match(clause, found.end()):
