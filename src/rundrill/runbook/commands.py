@@ -34,6 +34,16 @@ KNOWN_PROGRAMS = word_set(
     " cut sort uniq basename dirname realpath readlink nproc hostnamectl timedatectl loginctl"
     " resolvectl nmcli ethtool arp whois chgrp taskset renice ionice pgrep pstree dmidecode sar"
     " tshark swapoff swapon mkfs xmllint keytool postqueue postsuper mailq exim restic borg"
+    " birdc rndc delv kdig pdnsutil rados rbd radosgw-admin mdadm iscsiadm drbdadm"
+    " pcs virsh gluster"
+    " varnishadm varnishlog nvidia-smi ipvsadm conntrack vtysh ufw firewall-cmd"
+    " fail2ban-client nvme"
+    " postmap postconf doveadm rspamc mosquitto_pub mosquitto_sub rabbitmqadmin hdfs yarn beeline"
+    " php composer mvn gradle cargo dotnet bpftrace gdb iperf3 fping ldapmodify"
+    " klist dnf zypper apk"
+    " puppet salt-call openstack doctl hcloud az kops minikube k3s skaffold tkn cosign trivy sops"
+    " lvs pvs vgs lvcreate vgextend xfs_repair xfs_growfs e2fsck blkid parted wipefs influx trino"
+    " mysqlcheck mysqlbinlog pg_rewind pg_basebackup wal-g pgbackrest barman repmgr tabcmd"
 )
 SHELLS = frozenset(
     {
@@ -56,6 +66,7 @@ _KEYWORDS = word_set(
 )
 _SHELL_WORDS = word_set("for while until if export source . set unset cd echo")
 _NOUNS = word_set("http time test watch")
+_VERBS = word_set("make find watch kill sort cut free mount last head date host split")
 _BRACKETS = word_set("do done then else fi esac { } ( ) ;;")
 """Lines that only open or close what stands around them."""
 _PROGRAM = re.compile(r"(?:[\w./~$\{\}-]*/)?([a-z][\w.+-]*)\Z")
@@ -72,7 +83,18 @@ _OPTION = re.compile(r"\s--?[A-Za-z][\w-]*(?:[=\s]|\Z)")
 _PROSE = re.compile(r"[.,!?:;]\s+[A-Z]|[.!?]\Z|\s[\u2013\u2014-]\s|\S:\s")
 _COLUMNS = re.compile(r"\S\s{2,}\S+\s{2,}\S")
 """A line of a table that some command printed."""
-_ARGUMENT = re.compile(r"\s(?:-\w|\S*[/_|=]|\w+-\w)")
+_ARGUMENT = re.compile(r"\s(?:-\w|\S*[/_|=<]|\w+-\w)")
+_TOOL = re.compile(
+    r"[a-z][a-z0-9]{0,20}(?:[-_][a-z0-9]{1,20}){0,3}[-_](?:admin|control|client|cli"
+    r"|ctl|adm|checkzone"
+    r"|checkconf)\Z|[a-z][a-z0-9_-]{0,20}ctl\Z"
+)
+"""A name that only a program has, whoever wrote it."""
+_CALLED = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\Z")
+_FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]*[A-Za-z][\w.-]*\Z|/[\w./-]+\Z")
+_WORD = re.compile(r"[\w./@:=<>{}$-]+\Z")
+_LEFT_OUT = re.compile(r"\S+\s(?:\.\.\.|\u2026)\s")
+""""dbt ... ERROR" is what something printed, or a part of a command."""
 _DATA: Final = word_set("true false null none yes no error warn warning info debug")
 
 
@@ -95,10 +117,14 @@ def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
         learned.update(
             f"${name}" for code in _code_of(block) if "$" in code for name in _USED.findall(code)
         )
-        if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS:
+        if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS | PLAIN:
             continue
+        plain = block.language in PLAIN
         for line in shell.read_shell(block.lines, first_line=block.line):
-            if (block.language in SHELLS or line.prompted) and (word := program_of(line.text)):
+            sure = block.language in SHELLS or line.prompted
+            if plain and not line.prompted:
+                sure = looks_like_command(line.text, KNOWN_PROGRAMS)
+            if sure and (word := program_of(line.text)) and not (plain and word in _DATA):
                 learned.add(word)
     return (KNOWN_PROGRAMS | learned) - _KEYWORDS
 
@@ -136,11 +162,19 @@ def looks_like_command(text: str, programs: frozenset[str]) -> bool:
         return True
     if not program or program in _DATA or _PROSE.search(text) or _COLUMNS.search(text):
         return False
-    if _SCRIPT.match(first):
+    if _SCRIPT.match(first) or (_TOOL.match(first) and first != text):
         return True
     if any(program_of(piped.strip()) in programs for piped in text.split(" | ")[1:]):
         return True  # what it prints goes to a program that is known
-    return first == program and _OPTION.search(text) is not None
+    return first == program and (_OPTION.search(text) is not None or _names_file(text))
+
+
+def _names_file(text: str) -> bool:
+    """Whether it is a compound name and arguments, the last of them a file."""
+    first, *rest = text.split()
+    if not 1 <= len(rest) <= 6 or _CALLED.match(first) is None:
+        return False
+    return all(_WORD.match(word) for word in rest) and _FILE.match(rest[-1]) is not None
 
 
 @lru_cache(maxsize=KEPT)
@@ -150,7 +184,13 @@ def in_block(block: CodeBlock, programs: frozenset[str]) -> Sequence[Found]:
         return ()
     lines = list(shell.read_shell(block.lines, first_line=block.line))
     if any(line.prompted for line in lines):
-        lines = [line for line in lines if line.prompted]
+        rooted = [] if block.language in SHELLS else _of_root(block, programs)
+        user = [line for line in lines if line.prompted]
+        taken = {line.line for line in user}
+        lines = sorted(
+            [*user, *(line for line in rooted if line.line not in taken)],
+            key=lambda line: line.line,
+        )
     elif block.language in SESSIONS:
         rooted = list(shell.read_shell(block.lines, first_line=block.line, root=True))
         prompted = [line for line in rooted if line.prompted]
@@ -166,11 +206,20 @@ def in_block(block: CodeBlock, programs: frozenset[str]) -> Sequence[Found]:
 
 
 def _of_root(block: CodeBlock, programs: frozenset[str]) -> list[shell.ShellLine]:
-    """Where nothing else is a command, "# df -h /" is one of root's and no comment."""
-    return [
+    """ "# df -h /" is one of root's and no comment; so are then the lines beside it."""
+    lines = [
         line
         for line in shell.read_shell(block.lines, first_line=block.line, root=True)
-        if line.prompted and program_of(line.text) in programs and _ARGUMENT.search(line.text)
+        if line.prompted and program_of(line.text) in programs
+    ]
+    # "# make sure" is a comment: the lines beside one that is sure call a program it calls.
+    sure = {program_of(line.text) for line in lines if _ARGUMENT.search(line.text)}
+    return [
+        line
+        for line in lines
+        if program_of(line.text) in sure
+        and not _PROSE.search(line.text)
+        and (_ARGUMENT.search(line.text) or program_of(line.text) not in _VERBS)
     ]
 
 
@@ -191,6 +240,8 @@ def is_command(span: Span, programs: frozenset[str]) -> bool:
     if span.mark != "code":
         return False
     text = shell.strip_prompt(span.text)
+    if _LEFT_OUT.match(text):
+        return False
     words = text.split(maxsplit=2)
     if len(words) < 2:
         script = re.match(r"(?:\.{0,2}|~)/[\w./-]+\.(?:sh|py)\Z", text)

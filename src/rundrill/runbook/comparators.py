@@ -20,7 +20,7 @@ WORDS: Final[dict[str, Comparator]] = {
     "faster than": "<", "younger than": "<", "smaller than": "<", "better than": "<",
     "at most": "<=", "no more than": "<=", "not more than": "<=", "no higher than": "<=",
     "no longer than": "<=", "not longer than": "<=", "no greater than": "<=", "up to": "<=",
-    "maximum of": "<=", "maximum": "<=", "max": "<=", "no slower than": "<=",
+    "maximum of": "<=", "maximum": "<=", "max": "<=", "no slower than": "<=", "no older than": "<=",
     "around": "~", "about": "~", "approximately": "~", "approx": "~", "roughly": "~",
     "circa": "~", "baseline": "~", "equals": "==", "equal to": "==", "exactly": "==",
 }  # fmt: skip

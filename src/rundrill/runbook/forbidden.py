@@ -4,7 +4,8 @@ The clause that holds a command decides: in "Do not page anybody; run `x`" nothi
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from rundrill.runbook import commands
@@ -24,7 +25,10 @@ WARNS: Final = re.compile(r"\A\W*(?:never|do not|don.?t|avoid|caution|warning)\b
 """A sentence that begins so tells nothing to do."""
 _FORBIDS: Final = (
     "not", "n't", "n\u2019t", "dont", "never", "avoid", "refrain", "warning", "caution", "danger",
-    "forbidden", "prohibited",
+    "forbidden", "prohibited", "banned", "off limits", "off-limits", "disallowed", "no account",
+    "no circumstance", "no case", "no time", "nobody", "no one", "hands off", "stay away",
+    "none of",
+    "steer clear", "bad idea", "verboten", "taboo", "no-go", "illegal", "resist",
 )  # fmt: skip
 """Without any of these nothing is forbidden of what stands below."""
 _RUN: Final = (
@@ -32,7 +36,8 @@ _RUN: Final = (
     r"|type|typing|enter|invoke|invoking|start with|reach for)"
 )
 _BOUNDARY = re.compile(
-    r"[.;!?](?:\s|$)|\s[-\u2013\u2014]\s|,\s(?!or\b|nor\b|e\.g|for example|even\b|neither\b|with\b"
+    r"[.;!?](?:\s|$)|\s[-\u2013\u2014]\s|,\s(?!or\b|nor\b|and\sto\b|e\.g|for example"
+    r"|even\b|neither\b|with\b"
     r"|by\b|like\b|not\b|\ufffc|$)|\(\s?(?=(?:run|use|see|check|try)\b)"
     r"|\b(?:but(?!\snot\b)|until|till|before|unless|without|then|because|since|so that"
     r"|and then)(?:\s|$)",
@@ -43,14 +48,69 @@ _SUBORDINATE = re.compile(
     r"\b(?:if|when|whenever|once|where|while|after|as|in case|that|which|who|to)\b", re.IGNORECASE
 )
 _OPENING = re.compile(
-    r"(?:\A\W*|\b(?:you|we|i|please|and|but|so|or|also|just|here|now|again|warning|note|important"
-    r"|caution|danger|nb|anyone|anybody|nobody|people|operators?|engineers?)\W*|\A\W*(?:in|on|at|during"
+    r"(?:\A\W*|\b(?:[a-z]+ly|likewise|same|ever|still|nor|always|remember|stop"
+    r"|operators|on-?callers"
+    r"|everyone|everybody|staff|humans|somebody|someone|you|we|i|please|and|but|so|or"
+    r"|also|just|here|now|again|warning|note|important"
+    r"|caution|danger|nb|anyone|anybody|nobody|people|operators?|engineers?)\W*"
+    r"|\A\W*(?:in|on|at|during"
     r"|for|with|under|from|outside|even)\s[^:]*)\Z",
     re.IGNORECASE,
 )
 """What stands before "do not" where it is an order, and not a symptom ("Pods do not start")."""
+_NOWAY: Final = (
+    r"(?:(?:forbidden|prohibited|disallowed|banned|illegal|dangerous|unsafe"
+    r"|not (?:allowed|permitted|safe"
+    r"|authori[sz]ed|supposed)|(?:a )?(?:very |really )?bad idea) (?:for \w+ )?to"
+    r"|(?:nobody|no one|no-one|none of you|no operator)(?: (?:may|must|should|shall"
+    r"|can|is to|ever)){0,2}"
+    r"|(?:under|in) no (?:circumstances?|case|event)|on no account|at no (?:time|point)|by no means"
+    r"|(?:resist|fight) (?:the )?(?:urge|temptation|impulse) to|(?:stay"
+    r"|keep) (?:well |far )?away from"
+    r"|steer (?:well )?clear of|hands off|no longer|stop (?=\w+ing\b)"
+    r"|(?:must|should|shall|may|can|is|are) (?:under no circumstances?|on no account"
+    r"|in no case|at no time)"
+    r"|(?:is|are) (?:not|never) to|(?:is|are)n['\u2019]t to"
+    r"|(?:absolutely|definitely|certainly|emphatically|strictly) (?:not|never|no))"
+)
+"""Other words of an order: what they forbid stands behind them, or is done by it."""
+_ALSO = re.compile(
+    r"[^.;!?]*\b(?:and|or|nor)\s(?:also\s)?(?:to|from)\s(?!.*\b(?:run|use|call|try|restart)\b)",
+    re.IGNORECASE,
+)
+_SAME = re.compile(
+    r"\A\W*(?:the\s)?(?:same\s(?:goes|applies|holds|is\strue|with|for|rule|warning)|likewise|ditto"
+    r"|neither|nor|so\s(?:is|are|does)|as\s(?:is|does)|equally|and\salso)\b[^:.;]{0,30}\Z",
+    re.IGNORECASE,
+)
+""" "The same goes for `y`", after a sentence that forbids `x`."""
+_ABOVE = re.compile(
+    r"\A\W*(?:(?:(?:none|not\sone|no\sone)\sof\s(?:these|those|them|the\sabove|the\scommands)"
+    r"|(?:all\sof\s|any\sof\s)?(?:these|those|the\sabove"
+    r"|the\scommands\sabove)(?:\s(?:commands|actions))?)\b"
+    r"[^.;!?]{0,60}\b(?:(?:may|must|should|shall|can|are|is)\s(?:not\s"
+    r"|never\s)?(?:to\s)?(?:ever\s)?be"
+    r"\s(?:used|run|executed|done|called|applied|issued|typed|tried)|(?:are|is)\s(?:strictly\s)?"
+    r"(?:forbidden|prohibited|banned|not\sallowed|not\spermitted|off[\s-]limits|allowed|permitted))"
+    r"|(?:do\snot|don['\u2019]?t|never)\s(?:ever\s)?(?:run|use|execute|do|try|issue|type)\s"
+    r"(?:any\sof\s(?:these|those|them|the\sabove)|these|those|the\sabove)\b(?!\s\w+\sbefore))",
+    re.IGNORECASE,
+)
+_WHY_NOT: Final = re.compile(
+    r"\A\W*(?:why\s(?:not|(?:it['\u2019]s\s|it\sis\s)?(?:forbidden|banned|dangerous|prohibited))"
+    r"|reason\snot\sto)\b",
+    re.IGNORECASE,
+)
+_NO_CELL: Final = re.compile(
+    r"\A\W*(?:never|forbidden|prohibited|banned|not\sallowed|not\spermitted|off[\s-]limits"
+    r"|do\snot\s(?:run|use)|don['\u2019]t(?:\s(?:run|use))?|[\u274c\u26d4\U0001f6ab])\W*\Z",
+    re.IGNORECASE,
+)
+_PERMITS: Final = re.compile(r"\b(?:allowed|permitted|safe|ok|okay|may\srun)\b", re.IGNORECASE)
+_NO: Final = re.compile(r"\A\W*no(?:pe)?\W*\Z", re.IGNORECASE)
 _ORDER = re.compile(
     r"\b(?:do not|don['\u2019]?t|never(?!-)|avoid|refrain from|not to|"
+    rf"{_NOWAY}|"
     r"(?:must|should|shall|may|can|need)\s?(?:not|n['\u2019]t|never))\b",
     re.IGNORECASE,
 )
@@ -85,30 +145,45 @@ _NOT_RUN = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"\A\W*(?:warning|caution|danger|dangerous|(?:also\s)?(?:strictly\s)?(?:forbidden|prohibited|not"
+    r"\A\W*(?:warning|caution|danger|dangerous|(?:absolutely|definitely|certainly|please)\snot"
+    r"|do[\s-]nots?|no-?gos?|off[\s-]limits|never(?:,?\sever)?|hands\soff"
+    r"|(?:also\s)?(?:\w+ly\s)?(?:forbidden|prohibited|banned|not"
     r" allowed)(?:\s[^:]{1,60}:|\s(?:commands?|actions?|operations?))?|don['\u2019]?ts?)\W*\Z",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\ufffc(?!\W*(?:(?:or|and|nor)\b\W*)?(?:\ufffc|\Z))", re.IGNORECASE)
 """A command that is followed by anything but the next of a list."""
 _BEHIND = re.compile(
-    r"\W{0,3}(?:(?:must|should|shall|may|can|is|are|will)\s?(?:not|n['\u2019]t|never)\s(?:to\s)?(?:ever\s)?be"
+    r"\W{0,3}(?:(?:must|should|shall|may|can|is|are|will)\s?(?:not|n['\u2019]t"
+    r"|never)\s(?:to\s)?(?:ever\s)?be"
     r"\s(?:used|run|executed|done|called|applied|issued|typed|tried)"
-    r"|(?:is|are)\s(?:forbidden|prohibited|dangerous|banned|off[\s-]limits"
-    r"|not\s(?:allowed|safe|an option))"
+    r"|(?:is|are|was|were|has\sbeen|have\sbeen|remains?)\s(?:(?:also|all|both|still"
+    r"|now|\w+ly)\s){0,2}"
+    r"(?:forbidden|prohibited|disallowed|dangerous|banned|off[\s-]limits|taboo"
+    r"|verboten|illegal|a\sno-?go"
+    r"|(?:not|never)\s(?:allowed|permitted|safe|acceptable|an\soption|ok(?:ay)?\b|to\sbe\b)"
+    r"|never\s(?:used|run|executed|needed|right|the\sanswer))"
+    r"|(?:is|are)n['\u2019]t\s(?:allowed|permitted|safe|an\soption|to\sbe)"
+    r"|(?:must|should|shall|may|is|are)\s(?:under\sno\scircumstances?|on\sno\saccount|in\sno\scase"
+    r"|at\sno\stime)\s(?:to\s)?be\s\w+"
+    r"|[^.;!?\ufffc]{0,50}\s(?:is|are)\s(?:strictly\s)?(?:forbidden|prohibited|banned"
+    r"|not\s(?:allowed|permitted))\b"
     r"|(?:should|must|is\sto|are\sto)\sbe\savoided"
     r"|(?:never|do not|don['\u2019]t)(?:\s(?:run|use|do)(?:\s(?:this|it|that))?)?\s?[!.)]*\Z)",
     re.IGNORECASE,
 )
+_COMMAND_NEXT = re.compile(r"\W*(?:\ufffc|\Z)")
 _PARTS = re.compile(r"[.;!?]\s|\s[-\u2013\u2014]\s")
 _CONSENT = re.compile(
-    r"\s(?:without|unless|until)\b[^.;:]{0,60}\b(?:consent|approv\w+|permission|permitted|allowed|agree\w*"
+    r"\s(?:without|unless|until)\b[^.;:]{0,60}\b(?:consent|approv\w+|permission"
+    r"|permitted|allowed|agree\w*"
     r"|asked|told|instructed|ordered|sign-?off|green\slight)\b[^.;]*\Z",
     re.IGNORECASE,
 )
 """Who does it by a machine has nobody's consent: what is forbidden without it is forbidden."""
 _PASSIVE = re.compile(
-    r"\W*(?:ever\s)?be\s(?:used|run|executed|done|called|applied|issued|typed|tried)\s?(?:[\w-]+\s?){0,4}"
+    r"\W*(?:ever\s)?be\s(?:used|run|executed|done|called|applied|issued|typed"
+    r"|tried)\s?(?:[\w-]+\s?){0,4}"
     r":\W*(?:\ufffc\W*)*\Z",
     re.IGNORECASE,
 )
@@ -126,7 +201,16 @@ _NEXT = re.compile(
 """Behind the command: "`x` kills the cluster, never use it"; the next sentence, if that is all."""
 _TITLE = re.compile(
     rf"(?:\A\W*(?:what\s)?(?:do not|don['\u2019]?t|never|not to|avoid)\s(?:ever\s)?{_RUN}\b"
-    r"|\A\W*(?:don['\u2019]?ts|(?:forbidden|dangerous|prohibited)(?:\scommands?)?)\W*\Z)",
+    r"|\A\W*(?:the\s)?(?:do[\s-]nots?|don['\u2019]?ts?|never|no-?gos?|ban(?:ned)?"
+    r"|forbidden|dangerous|prohibited"
+    r"|prohibitions?|off[\s-]limits|blacklist(?:ed)?|deny-?list)(?:\s(?:ever|do|run"
+    r"|use|list|table|section"
+    r"|commands?|actions?|operations?|things|these|this|areas?|zone)){0,3}\W*\Z"
+    r"|\A\W*(?:commands?|actions?|things|operations?)\s(?:that\sare\s|which\sare\s"
+    r"|you\s|we\s|to\s|nobody\s){0,2}"
+    r"(?:must\snot|should\snot|shall\snot|may\snot|never|not\sto|do\snot"
+    r"|don['\u2019]t|avoid|forbidden"
+    r"|prohibited|banned|not\sallowed|off[\s-]limits)\b)",
     re.IGNORECASE,
 )
 _THESE = re.compile(
@@ -157,8 +241,11 @@ def _in(
     blocks: Iterable[Block], programs: frozenset[str], *, banned: bool
 ) -> Iterator[commands.Found]:
     lead = ""
-    for block in blocks:
+    blocks = list(blocks)
+    for block, after in zip_longest(blocks, blocks[1:]):
         below = banned or _announces(lead)
+        if not isinstance(block, Paragraph) and isinstance(after, Paragraph):
+            below = below or _ABOVE.match(after.text.plain[:300]) is not None
         lead = ""
         if isinstance(block, Paragraph):
             yield from _of_text(block.text, programs, banned=banned)
@@ -180,10 +267,28 @@ def _in(
         elif isinstance(block, Quote):
             yield from _in(block.blocks, programs, banned=below)
         elif isinstance(block, Table):
-            heads = [below or _announces(head.plain) for head in block.header]
-            for row in block.rows:
-                for head, cell in zip(heads, row, strict=False):
-                    yield from _of_text(cell, programs, banned=head)
+            yield from _of_table(block, programs, banned=below)
+
+
+def _of_table(block: Table, programs: frozenset[str], *, banned: bool) -> Iterator[commands.Found]:
+    heads = [
+        banned or _announces(head.plain) or _TITLE.match(head.plain) is not None
+        for head in block.header
+    ]
+    whole = any(_WHY_NOT.match(head.plain) for head in block.header)
+    for row in block.rows:
+        all_of_it = whole or _refuses(block.header, row)
+        for head, cell in zip(heads, row, strict=False):
+            yield from _of_text(cell, programs, banned=head or all_of_it)
+
+
+def _refuses(header: Sequence[Text], row: Sequence[Text]) -> bool:
+    """Whether a cell of the row says that what the row names is not to be run."""
+    return any(
+        _NO_CELL.match(cell.plain) is not None
+        or (_PERMITS.search(head.plain) is not None and _NO.match(cell.plain) is not None)
+        for head, cell in zip(header, row, strict=False)
+    )
 
 
 def _announces(lead: str) -> bool:
@@ -203,7 +308,8 @@ def _announces(lead: str) -> bool:
 
 
 def _of_text(text: Text, programs: frozenset[str], *, banned: bool) -> Iterator[commands.Found]:
-    before = "never run " if banned else ""
+    before = ""
+    last = ""
     marks = [commands.is_command(span, programs) for span in text.spans]
     if True not in marks:
         return
@@ -211,7 +317,13 @@ def _of_text(text: Text, programs: frozenset[str], *, banned: bool) -> Iterator[
         if is_command:
             rest = zip(text.spans[at + 1 : at + 9], marks[at + 1 : at + 9], strict=True)
             after = "".join("\ufffc" if mark else one.text for one, mark in rest)
-            if _forbids(before, after[:120]):
+            forbids = (
+                _forbids(before, after[:120])
+                or (banned and _forbids(f"never run {before}", after[:120]))
+                or (bool(last) and _SAME.match(_clause(before)) is not None)
+            )
+            last = before if forbids else ""
+            if forbids:
                 # The same that `commands.in_text` finds, of this span alone.
                 yield from commands.in_text(Text(span.line, (span,)), programs)
         before = (before + ("\ufffc" if is_command else span.text))[-300:]
@@ -232,7 +344,11 @@ def _forbids(before: str, after: str) -> bool:
     found = _order_in(clause)
     if found is None or _is_aside(before, clause, found):
         return False
-    return _LIST.search(clause, found.end()) is None
+    listed = _LIST.search(clause, found.end())
+    if listed is not None and found[0].lower().endswith((" to", " from")):
+        # "It is forbidden to run `x` on a primary, and to delete it (`y`)."
+        return _ALSO.match(clause, listed.end()) is not None
+    return listed is None
 
 
 def _is_aside(text: str, clause: str, order: re.Match[str]) -> bool:
@@ -259,8 +375,12 @@ def _order_in(clause: str) -> re.Match[str] | None:
     word = found[0].lower()
     if word == "avoid":
         return found if opening and _GERUND.match(clause, found.end()) else None
-    if word in ("not to", "refrain from"):
+    if word in ("not to", "refrain from") or word.endswith((" to", " from", " of", " off")):
         return found
+    if re.fullmatch(_NOWAY, word):
+        called = _MODAL.match(clause, found.end()) or _COMMAND_NEXT.match(clause, found.end())
+        whole = word.startswith(("under", "on no", "in no", "at no", "by no"))
+        return found if called or whole else None
     if word.startswith(("do", "never")):
         return found if opening else None
     if _PASSIVE.match(clause, found.end()):

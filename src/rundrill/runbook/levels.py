@@ -12,7 +12,7 @@ _NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
 """The number of a paragraph: "3.1 Critical: ..."."""
 _LEVEL = re.compile(
     r"\W*(?:(?:(?P<kind>severity|priority|prio|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
-    r"(?P<number>\d|(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014-]))))(?![\w.%])"
+    r"(?P<number>\d|(?<=[\s-])(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014]|\s-))))(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|info|urgent"
     r"|emergency|catastrophic|trivial|blocker|severe|serious|red|orange|amber|yellow|green)"
     r"\b(?=\W*$|\s*[:(/|,=\u2013\u2014-]|\s(?:severity|priority|impact|incidents?)\b)))",

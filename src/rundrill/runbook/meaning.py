@@ -184,6 +184,8 @@ _EXACT: Final = {
     "who": Meaning.CONTACTS,
     "people": Meaning.CONTACTS,
     "numbers": Meaning.STEADY_STATE,
+    "limits": Meaning.STEADY_STATE,
+    "tolerances": Meaning.STEADY_STATE,
     "pages": Meaning.ALERTS,
     "triggers": Meaning.ALERTS,
     "monitors": Meaning.ALERTS,

@@ -94,6 +94,8 @@ class Part:
         if read is None or (read[1] == "count" and not self.cell):
             return []
         end = len(plain) - len(read[2])
+        if self.implied == "~" and read[0] == 0:
+            return [Comparison(at, end, end, "==", 0.0, read[1], None, sign=True)]
         return [Comparison(at, end, end, self.implied, read[0], read[1], None, sign=True)]
 
 

@@ -58,7 +58,7 @@ _BESIDE = re.compile(
 _COUNT_BEFORE = re.compile(r"(?:\d|\b(?:twice|two|three|times|many))\s?(?:[\w-]+\s){0,3}$")
 _BACK_UNDER = re.compile(
     r"\b(?:must|should|has\sto|have\sto|needs?\sto|will|shall)\s(?:(?P<drops>fall|drop|return|recover|come|go"
-    r"|sink|be)\s|\w+\s){0,3}(?:under|below|above|over|to|less\sthan|more\sthan)\s[\d.,]+\s?\S{0,5}\s*$",
+    r"|sink|be)\s|\w+\s){0,3}(?:(?:under|below|above|over|to|less\sthan|more\sthan)\s|[<>]=?\s?|[\u2264\u2265]\s?)[\d.,]+\s?\S{0,5}\s*$",
     re.IGNORECASE,
 )
 """What a number has to be again by the time: "must drop under 150 ms within 5 min"."""
@@ -76,7 +76,8 @@ _LATE = re.compile(
 """ "If it is still red 30 minutes after you started, call the vendor"."""
 _STARTS = re.compile(
     r"\b(?:you|we|someone|somebody|work|(?:the\s)?on-?call|engineers?)\b[^,;.:]{0,24}"
-    r"\b(?:starts?|begins?|on\sit|looks?(?:\s(?:at|into)(?:\sit)?)?)\s*$",
+    r"\b(?:starts?|begins?|on\sit|(?:on|at)\s(?:a|the|their)\s(?:laptop|keyboard|desk|bridge|call)|online"
+    r"|on\ssite|logged\sin|looks?(?:\s(?:at|into)(?:\sit)?)?)\s*$",
     re.IGNORECASE,
 )
 """How soon somebody begins: under a level that is its response time."""
@@ -93,7 +94,12 @@ _STUCK = re.compile(
     r"\b(?:not|no|without|un)\s?(?:\w+\s)?(?:mitigat\w+|resol\w+|fixe?d?|progress|answer\w*|ack\w*)\b",
     re.IGNORECASE,
 )
-_CALLS = re.compile(r"\W*(?:then\s)?(?:wake|call|page|ring|phone)\b", re.IGNORECASE)
+_CALLS = re.compile(
+    r"\W*(?:then\s)?(?:wake|call|page|ring|phone|(?:it|this)\s(?:becomes|is\s(?:raised|upgraded|promoted))"
+    r"|(?:raise|upgrade)\sit)\b",
+    re.IGNORECASE,
+)
+_STILL = re.compile(r"\bstill\b[^.;:]*$", re.IGNORECASE)
 _CALLED = re.compile(
     r"\b(?:wakes?|calls?|called|paged?|pages|rings?|woken|phoned?)\b", re.IGNORECASE
 )
@@ -111,6 +117,7 @@ _DEADLINE_HEAD: Final = word_set(
 _WAITS: Final = frozenset(
     {"at most", "in", "under", "less than", "max", "maximum", "in less than", "in under"}
 )
+_REPEATS: Final = re.compile(r"\W*(?:repeat|note|record|do\s(?:it|this|so))\b", re.IGNORECASE)
 _SOON_S: Final = 10.0
 """What has to be there sooner is an answer of a machine."""
 _DUE: Final = frozenset({"within", "with in", "no later than", "not later than", "by", "before"})
@@ -227,7 +234,7 @@ def _calls_next(statement: Statement, clause: str, rest: str, stated: Stated) ->
         return True
     if _LONGER.search(clause) and _BRINGS.match(rest):
         return True
-    waits = _IF.search(clause) is not None
+    waits = _IF.search(clause) is not None or _STILL.search(clause) is not None
     if waits and _LATE.match(rest):
         return True
     after = stated.word == "after"
@@ -255,7 +262,9 @@ class _Time:
         if self._is_machines() or (self.stated.term.seconds or 60) < _SOON_S:
             return False
         if self.stated.every:
-            return self.named is not None or self.people or is_imperative(self.plain)
+            orders = (self.plain, self.clause, self.plain[self.stated.end :])
+            bids = any(is_imperative(one) or _REPEATS.match(one) for one in orders)
+            return self.named is not None or self.people or bids
         if self._is_limit():
             return True
         conditional = _IF.search(self.clause) is not None
@@ -292,6 +301,8 @@ class _Time:
 
     def _is_machines(self) -> bool:
         """A job that runs every hour promises nothing to people."""
+        if self.stated.word in _DUE and is_imperative(self.clause):
+            return False  # "Rotate the key within 24 hours"
         machine = _MACHINE.search(self.clause) is not None
         obliged = self.stated.word in _DUE and _MUST.search(self.clause) is not None
         return machine and (self.stated.every or (self.named is None and not obliged))

@@ -47,7 +47,7 @@ _COMPARISON = re.compile(
     + "|".join(word.replace(" ", r"\s") for word in sorted(WORDS, key=len, reverse=True))
     + rf")\b)[\s:.]{{0,3}}(?:(?:about|the|around|a)\s)?[$\u20ac]?"
     # "<one line>" is to be filled in; a number in letters stands behind words only.
-    rf"(?P<number>{NUMBER}|(?(word){_SMALL}|(?!)))"
+    rf"(?P<minus>(?<=[\s<>=~])[-\u2212](?=\d))?(?P<number>{NUMBER}|(?(word){_SMALL}|(?!)))"
     r"(?P<scale>\s?(?:(?-i:k|M)(?![\w/])|(?:thousand|million|billion)(?!\w)))?(?P<rest>\s?)",
     re.IGNORECASE,
 )
@@ -59,8 +59,10 @@ _SUFFIXED = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(
-    rf"(?:\bbetween\s(?P<low>{NUMBER})(?:\s?%|\s?{TIME_UNIT})?\sand"
-    rf"|(?<![\w.,/-])(?P<from>{NUMBER})(?:\s?%)?\s?(?:-|\u2013|to))\s?(?P<number>{NUMBER})(?P<to>\s?)",
+    rf"(?:\bbetween\s(?P<low>{NUMBER})(?P<low_scale>(?-i:k|M)(?![\w/]))?"
+    rf"(?:\s?%|\s?{TIME_UNIT}|\s?[A-Za-z\u00b0\u00b5]{{1,3}})?\sand"
+    rf"|(?<![\w.,/-])(?P<from>{NUMBER})(?P<from_scale>(?-i:k|M)(?![\w/]))?(?:\s?%|\s?{TIME_UNIT})?"
+    rf"\s?(?:-|\u2013|to))\s?(?P<number>{NUMBER})(?P<scale>(?-i:k|M)(?![\w/]))?(?P<to>\s?)",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
@@ -102,7 +104,8 @@ _OUT_OF = re.compile(
 _AT = re.compile(
     rf"\bat\s(?P<number>{NUMBER})\s?(?P<percent>%|percent(?!\w)|pct(?!\w))", re.IGNORECASE
 )
-_THOUSANDS: Final = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "billion": 1e9}
+_THOUSANDS: Final = {"1": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "billion": 1e9}
+_MOST: Final = 0.5
 _LESS = frozenset({"less", "lower", "below", "fewer", "under", "faster"})
 _NEXT = re.compile(r"[\s,]{0,3}")
 _JOINED = re.compile(r"\s?(?:is|are|was|goes|rises|stays|,)?\s?")
@@ -208,6 +211,8 @@ def _compared(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     number = number_of(found["number"])
     if found["scale"]:
         number *= _THOUSANDS[found["scale"].strip().lower()]
+    if found["minus"]:
+        number = -number
     measured = unit_at(text, found.end(), number)
     if measured is None or _OUT_OF.match(text, measured[2]):
         return []
@@ -217,6 +222,11 @@ def _compared(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     comparator = WORDS[word]
     if word in ("faster than", "slower than") and measured[1] != "s":
         comparator = ">" if word == "faster than" else "<"
+    if word in ("better than", "worse than") and (
+        number < 0 or (measured[1] == "ratio" and measured[0] >= _MOST)
+    ):
+        # A level in dBm, an availability: more of it is better.
+        comparator = ">" if word == "better than" else "<"
     if _NEVER.search(text[max(0, found.start() - 60) : found.start()]):
         comparator = NEGATED.get(comparator, comparator)
     return [_comparison(found.start(), comparator, measured, text)]
@@ -238,6 +248,8 @@ def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
 def _between(found: re.Match[str], text: str, cell: bool) -> list[Comparison]:
     """ "between 5 and 10 %", "900 to 1,500 req/s"."""
     low, high = number_of(found["low"] or found["from"]), number_of(found["number"])
+    low *= _THOUSANDS[(found["low_scale"] or found["from_scale"] or found["scale"] or "1").lower()]
+    high *= _THOUSANDS[(found["scale"] or "1").lower()]
     least, most = unit_at(text, found.end(), low), unit_at(text, found.end(), high)
     if most is None or least is None or low >= high:
         return []

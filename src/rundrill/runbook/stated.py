@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from rundrill.runbook.meaning import words_of
+from rundrill.runbook.meaning import is_imperative, words_of
 from rundrill.runbook.measures import MEASURES
 from rundrill.runbook.parts import Role
 from rundrill.runbook.quantities import Comparison
@@ -61,6 +61,20 @@ _IS_SO = re.compile(
     re.IGNORECASE,
 )
 """How many are in a state: "fewer than 3 ready", "at least 3 instances are healthy"."""
+_OF_ALL = re.compile(
+    r"\s?(?:out\s)?of\s(?:the\s|our\s|all\s|its\s)?(?:\d{1,3}|two|three|four|five|six|seven|eight)\s[a-z]",
+    re.IGNORECASE,
+)
+"""A quorum: "at least 2 of the 3 copies"."""
+_IS_CALLED = re.compile(
+    r"[^.;,:!?]{0,40}\b(?:is|are|means?|counts?\sas|becomes?)\s(?:an?\s)?[\w`]+", re.IGNORECASE
+)
+""" "More than 50 of them is a Class C"."""
+_PER = re.compile(
+    r"\s?(?:[a-z]\w{0,20}\s)?(?:per|at\sa|each)\s"
+    r"(?:night|day|hour|minute|week|batch|node|host|shard|client|customer|user|region)\b",
+    re.IGNORECASE,
+)
 _BOUND = re.compile(r"\bexceed\w*\b", re.IGNORECASE)
 _RHETORIC = re.compile(r"(?:one|1)\sor\smore\b", re.IGNORECASE)
 
@@ -88,9 +102,31 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     if one.sign or (one.comparator != "~" and _is_limit(statement, one, text, measured=measured)):
         return True
     conditional = role == "severity" or _CONDITION.search(text) is not None
+    if one.comparator != "~" and _is_said_whole(statement, one, text, measured=measured):
+        return True
     if one.unit == "count" and one.comparator != "~" and _IS_SO.match(text, one.end):
         return conditional or not loose
     return (measured and conditional) if loose else (measured or one.unit != "count" or conditional)
+
+
+def _is_said_whole(statement: Statement, one: Comparison, text: str, *, measured: bool) -> bool:
+    """A cell that is a comparison, an item that is one; or a number that is said to be a limit."""
+    after = text[one.end :]
+    ends = not text[one.window_end :].strip(" .")
+    if statement.form == "row" and one.unit != "s" and ends and not text[: one.start].strip():
+        return True
+    before = text[: one.start].strip()
+    words = before.split()
+    named = 0 < len(words) <= 6 and before[-1].isalnum() and not is_imperative(before)
+    limits = measured or one.comparator in (">", "<")
+    if statement.form == "item" and ends and named and one.unit != "s" and limits:
+        return True
+    if one.unit not in ("count", "req/min"):
+        return False
+    if _OF_ALL.match(after) and not is_imperative(before):
+        return True
+    strict = one.comparator in (">", "<")
+    return (strict and _IS_CALLED.match(after) is not None) or _PER.match(after) is not None
 
 
 def _is_limit(statement: Statement, one: Comparison, text: str, *, measured: bool) -> bool:

@@ -32,11 +32,11 @@ _SENTENCE_END = re.compile(r"(?:[.;!?]\s|,\s(?:and|or|while)\s)")
 _PEOPLE = frozenset({"who", "whom", "audience", "stakeholder", "stakeholders", "team", "role"})
 """A table that begins with a column of people has its levels above the times to tell them."""
 _COMPARED_LINE = re.compile(
-    r"\s*[A-Za-z0-9][\w ./%()-]{1,50}?[\s:]\s*(?:[<>]=?|[\u2264\u2265~])\s?"
+    r"\s*[A-Za-z0-9][\w ./%()-]{1,50}?[\s:]\s*(?:[<>]=?|={1,2}|[\u2264\u2265~])\s?"
     r"\d[\d.,]*\s?[\w%/. ]{0,30}\Z"
 )
 _KINDS = frozenset({"severity", "priority", "prio", "level", "sev", "class", "tier"})
-_DIGIT = re.compile(r"[0-5]")
+_DIGIT = re.compile(r"[0-5A-D]")
 _TASK = re.compile(r"\s{0,3}\[([ xX]?)\](?=\s|$)\s*")
 _LABEL = re.compile(
     r"\W{0,8}([^\W_][\w./&'()+#@-]*(?:\s[(\w][\w./&'()+#@-]*){0,6}?)\s?\*{0,2}:\*{0,2}(?:\s+|$)"

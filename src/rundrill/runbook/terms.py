@@ -19,7 +19,7 @@ _EACH = {"month": 2592000.0, "quarter": 7776000.0, "year": 31536000.0}
 _YEAR: Final = 31536000.0
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _CALENDAR = (
-    r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s)?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
+    r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s|before\sthe\s(?=end|close))?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
     rf"|(?<=by\s)(?:the\s)?(?:(?:next|following)\s)?{_WEEKDAY}|(?:next|following)\s{_WEEKDAY}"
     r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week|shift)|eod|nbd|cob"
     r"|(?:\d{1,3}|one|two|three|four|five)\s(?:business|working)[\s-](?:days?|hours?)"

@@ -50,7 +50,7 @@ _SCALES: Final = {
 }  # fmt: skip
 _RATES: Final = {
     "/s": 60.0, "per second": 60.0, "/min": 1.0, "per minute": 1.0, "/h": 1 / 60,
-    "per hour": 1 / 60,
+    "per hour": 1 / 60, "qps": 60.0, "rps": 60.0,
 }  # fmt: skip
 
 

@@ -19,15 +19,25 @@ FLOORS = {
     "deadlines": 0.98,
 }
 """What precision and recall must not fall below again; `corpus-blind/README.md` has the first."""
+FLOORS_B = {
+    "commands": 0.98,
+    "forbidden": 0.99,
+    "thresholds": 0.90,
+    "severities": 0.99,
+    "deadlines": 0.90,
+}
 
 
-def test_what_was_learned_from_these_documents_is_not_lost() -> None:
-    documents = blind(BLIND)
+@pytest.mark.parametrize(("folder", "floors"), [(BLIND, FLOORS), (BLIND / "b", FLOORS_B)])
+def test_what_was_learned_from_these_documents_is_not_lost(
+    folder: Path, floors: dict[str, float]
+) -> None:
+    documents = blind(folder)
     assert len(documents) == 6
     scores = measure(documents)
     for kind, one in scores.items():
         told = "\n".join([table("all", scores), *one.missing, *one.invented])
-        assert min(one.precision, one.recall) >= FLOORS[kind], told
+        assert min(one.precision, one.recall) >= floors[kind], told
 
 
 ONE = Blind(
