@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rundrill.errors import RundrillError
 from rundrill.events import Event, PhaseStarted, read
 from rundrill.model import Verdict
 from rundrill.verdict import judge
@@ -109,7 +110,8 @@ class Drill:
             assert self.process is not None
             ended = self.process.poll() is not None  # first: what it told at its end is read then
             found = False
-            with suppress(OSError, ValueError):
+            # The folder is there before its first event.
+            with suppress(OSError, ValueError, RundrillError):
                 found = bool(self.run_folders() - self.earlier) and any(map(wanted, self.events))
             assert found or not ended, f"it ended before {what}: {self.finish()}"
             return found

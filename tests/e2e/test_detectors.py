@@ -21,7 +21,7 @@ from rundrill.events import AlertChanged, DrillStarted
 from rundrill.model import Outcome
 from tests.unit.detection.prometheus_program import needs_prometheus
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, needs_prometheus]
+pytestmark = [pytest.mark.e2e, needs_prometheus]
 
 ALERTS = TOP / "runbooks/payment-service/alerts.yml"
 COMPRESSION = 30.0
@@ -94,6 +94,7 @@ container_cpu_usage_seconds_total{{{where}}} {0.1 * self._now()}
 """
 
 
+@pytest.mark.alone
 def test_both_detectors_tell_the_same_times_of_the_same_targets(tmp_path: Path) -> None:
     clock = MonotonicClock()
     service = IllService(clock.now)
@@ -155,6 +156,7 @@ def versions(drill: Drill) -> Mapping[str, str]:
     return next(e for e in drill.events if isinstance(e, DrillStarted)).versions
 
 
+@pytest.mark.alone
 def test_a_drill_with_both_detectors_has_the_same_alert_times(drill: Drill) -> None:
     assert drill.run(*run("both")) == 0
     assert drill.verdict.outcome is Outcome.HELD
