@@ -43,6 +43,9 @@ KNOWN_PROGRAMS = word_set(
     " klist dnf zypper apk"
     " puppet salt-call openstack doctl hcloud az kops minikube k3s skaffold tkn cosign trivy sops"
     " lvs pvs vgs lvcreate vgextend xfs_repair xfs_growfs e2fsck blkid parted wipefs influx trino"
+    " ipconfig netsh dcdiag repadmin w32tm nltest certutil schtasks robocopy icacls wevtutil"
+    " gpupdate gpresult sfc dism bcdedit diskpart fsutil tasklist taskkill klist tracert pathping"
+    " pwsh powershell sqlcmd iisreset appcmd dsquery setspn wmic chkdsk quser"
     " mysqlcheck mysqlbinlog pg_rewind pg_basebackup wal-g pgbackrest barman repmgr tabcmd"
 )
 SHELLS = frozenset(
@@ -57,6 +60,13 @@ SHELLS = frozenset(
         "bash-session",
         "console-bash",
         "command",
+        "powershell",
+        "pwsh",
+        "ps1",
+        "posh",
+        "cmd",
+        "bat",
+        "batch",
     }
 )
 SESSIONS = frozenset({"console", "shell-session", "shellsession", "sh-session", "terminal"})
@@ -95,6 +105,16 @@ _FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]*[A-Za-z][\w.-]*\Z|/[\w./-]+\Z")
 _WORD = re.compile(r"[\w./@:=<>{}$-]+\Z")
 _LEFT_OUT = re.compile(r"\S+\s(?:\.\.\.|\u2026)\s")
 """"dbt ... ERROR" is what something printed, or a part of a command."""
+_CMDLET = re.compile(
+    r"(?:Add|Backup|Checkpoint|Clear|Close|Compare|Complete|Confirm|Connect|Convert|ConvertFrom|ConvertTo"
+    r"|Copy|Debug|Disable|Disconnect|Dismount|Enable|Enter|Exit|Expand|Export|Find|Format|Get|Grant|Import"
+    r"|Initialize|Install|Invoke|Join|Limit|Lock|Measure|Merge|Mount|Move|New|Open|Out|Publish|Push|Read"
+    r"|Receive|Register|Remove|Rename|Repair|Reset|Resize|Resolve|Restart|Restore|Resume|Revoke|Save"
+    r"|Search|Select|Send|Set|Show|Split|Start|Stop|Submit|Suspend|Switch|Sync|Test|Trace|Unblock"
+    r"|Uninstall|Unlock|Unregister|Update|Wait|Watch|Write)-(?!(?:Only|Write|Source|Ahead|Through|Back|Up|Down|Off|On|In|Driven|Heavy|Side|Wide)\b)"
+    r"[A-Z][A-Za-z0-9]+(?=\s|\Z)"
+)
+"""A cmdlet of PowerShell: one of its verbs, and a noun in capitals."""
 _DATA: Final = word_set("true false null none yes no error warn warning info debug")
 
 
@@ -117,6 +137,8 @@ def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
         learned.update(
             f"${name}" for code in _code_of(block) if "$" in code for name in _USED.findall(code)
         )
+        if isinstance(block, Paragraph):
+            learned.update(_called_with_options(block.text))
         if not isinstance(block, CodeBlock) or block.language not in SHELLS | SESSIONS | PLAIN:
             continue
         plain = block.language in PLAIN
@@ -126,7 +148,16 @@ def learn_programs(blocks: Iterable[Block]) -> frozenset[str]:
                 sure = looks_like_command(line.text, KNOWN_PROGRAMS)
             if sure and (word := program_of(line.text)) and not (plain and word in _DATA):
                 learned.add(word)
-    return (KNOWN_PROGRAMS | learned) - _KEYWORDS
+    return (KNOWN_PROGRAMS | learned) - _KEYWORDS - {""}
+
+
+def _called_with_options(text: Text) -> Iterable[str]:
+    """The programs of inline code: "`tool sync --all`" tells that `tool status` is a command."""
+    for span in text.spans:
+        if span.mark == "code" and " -" in span.text:
+            code = shell.strip_prompt(span.text)
+            if not _LEFT_OUT.match(code) and looks_like_command(code, KNOWN_PROGRAMS):
+                yield program_of(code)
 
 
 def _code_of(block: Block) -> Iterable[str]:
@@ -154,6 +185,8 @@ def program_of(text: str) -> str:
 
 def looks_like_command(text: str, programs: frozenset[str]) -> bool:
     """Whether a line of code is one: a program that is known, a script, or one with options."""
+    if _CMDLET.match(text):
+        return True
     program = program_of(text)
     if (setting := _SET.match(text)) and f"${setting[1]}" in programs:
         return True
@@ -243,7 +276,7 @@ def is_command(span: Span, programs: frozenset[str]) -> bool:
     if _LEFT_OUT.match(text):
         return False
     words = text.split(maxsplit=2)
-    if len(words) < 2:
+    if len(words) < 2:  # a cmdlet alone is as often a mention as any other name
         script = re.match(r"(?:\.{0,2}|~)/[\w./-]+\.(?:sh|py)\Z", text)
         setting = _SET.match(text)
         return script is not None or (setting is not None and f"${setting[1]}" in programs)

@@ -27,8 +27,7 @@ _FORBIDS: Final = (
     "not", "n't", "n\u2019t", "dont", "never", "avoid", "refrain", "warning", "caution", "danger",
     "forbidden", "prohibited", "banned", "off limits", "off-limits", "disallowed", "no account",
     "no circumstance", "no case", "no time", "nobody", "no one", "hands off", "stay away",
-    "none of",
-    "steer clear", "bad idea", "verboten", "taboo", "no-go", "illegal", "resist",
+    "none of", "steer clear", "bad idea", "verboten", "taboo", "no-go", "illegal", "resist",
 )  # fmt: skip
 """Without any of these nothing is forbidden of what stands below."""
 _RUN: Final = (
@@ -37,8 +36,7 @@ _RUN: Final = (
 )
 _BOUNDARY = re.compile(
     r"[.;!?](?:\s|$)|\s[-\u2013\u2014]\s|,\s(?!or\b|nor\b|and\sto\b|e\.g|for example"
-    r"|even\b|neither\b|with\b"
-    r"|by\b|like\b|not\b|\ufffc|$)|\(\s?(?=(?:run|use|see|check|try)\b)"
+    r"|even\b|neither\b|with\b|by\b|like\b|not\b|\ufffc|$)|\(\s?(?=(?:run|use|see|check|try)\b)"
     r"|\b(?:but(?!\snot\b)|until|till|before|unless|without|then|because|since|so that"
     r"|and then)(?:\s|$)",
     re.IGNORECASE,
@@ -53,8 +51,7 @@ _OPENING = re.compile(
     r"|everyone|everybody|staff|humans|somebody|someone|you|we|i|please|and|but|so|or"
     r"|also|just|here|now|again|warning|note|important"
     r"|caution|danger|nb|anyone|anybody|nobody|people|operators?|engineers?)\W*"
-    r"|\A\W*(?:in|on|at|during"
-    r"|for|with|under|from|outside|even)\s[^:]*)\Z",
+    r"|\A\W*(?:in|on|at|during|for|with|under|from|outside|even)\s[^:]*)\Z",
     re.IGNORECASE,
 )
 """What stands before "do not" where it is an order, and not a symptom ("Pods do not start")."""
@@ -69,8 +66,7 @@ _NOWAY: Final = (
     r"|keep) (?:well |far )?away from"
     r"|steer (?:well )?clear of|hands off|no longer|stop (?=\w+ing\b)"
     r"|(?:must|should|shall|may|can|is|are) (?:under no circumstances?|on no account"
-    r"|in no case|at no time)"
-    r"|(?:is|are) (?:not|never) to|(?:is|are)n['\u2019]t to"
+    r"|in no case|at no time)|(?:is|are) (?:not|never) to|(?:is|are)n['\u2019]t to"
     r"|(?:absolutely|definitely|certainly|emphatically|strictly) (?:not|never|no))"
 )
 """Other words of an order: what they forbid stands behind them, or is done by it."""
@@ -155,11 +151,9 @@ _LIST = re.compile(r"\ufffc(?!\W*(?:(?:or|and|nor)\b\W*)?(?:\ufffc|\Z))", re.IGN
 """A command that is followed by anything but the next of a list."""
 _BEHIND = re.compile(
     r"\W{0,3}(?:(?:must|should|shall|may|can|is|are|will)\s?(?:not|n['\u2019]t"
-    r"|never)\s(?:to\s)?(?:ever\s)?be"
-    r"\s(?:used|run|executed|done|called|applied|issued|typed|tried)"
+    r"|never)\s(?:to\s)?(?:ever\s)?be\s(?:used|run|executed|done|called|applied|issued|typed|tried)"
     r"|(?:is|are|was|were|has\sbeen|have\sbeen|remains?)\s(?:(?:also|all|both|still"
-    r"|now|\w+ly)\s){0,2}"
-    r"(?:forbidden|prohibited|disallowed|dangerous|banned|off[\s-]limits|taboo"
+    r"|now|\w+ly)\s){0,2}(?:forbidden|prohibited|disallowed|dangerous|banned|off[\s-]limits|taboo"
     r"|verboten|illegal|a\sno-?go"
     r"|(?:not|never)\s(?:allowed|permitted|safe|acceptable|an\soption|ok(?:ay)?\b|to\sbe\b)"
     r"|never\s(?:used|run|executed|needed|right|the\sanswer))"
@@ -167,11 +161,17 @@ _BEHIND = re.compile(
     r"|(?:must|should|shall|may|is|are)\s(?:under\sno\scircumstances?|on\sno\saccount|in\sno\scase"
     r"|at\sno\stime)\s(?:to\s)?be\s\w+"
     r"|[^.;!?\ufffc]{0,50}\s(?:is|are)\s(?:strictly\s)?(?:forbidden|prohibited|banned"
-    r"|not\s(?:allowed|permitted))\b"
-    r"|(?:should|must|is\sto|are\sto)\sbe\savoided"
+    r"|not\s(?:allowed|permitted))\b|(?:should|must|is\sto|are\sto)\sbe\savoided"
     r"|(?:never|do not|don['\u2019]t)(?:\s(?:run|use|do)(?:\s(?:this|it|that))?)?\s?[!.)]*\Z)",
     re.IGNORECASE,
 )
+_HARMS = re.compile(
+    r"\s?(?:will|would|can|may|does)?\s?(?:corrupt|destroy|delete|lose|wipe|erase|kill|break|brick|ruin"
+    r"|damage|drop|purge)s?\b[^.;!?\ufffc]{0,80}(?:[.!]|,|\Z)",
+    re.IGNORECASE,
+)
+_WARNED = re.compile(r"(?i)(?:do not|don['\u2019]?t|never|must not)\s[^.!?\ufffc]{3,80}[.!]\s*\Z")
+""" "Do not delete files by hand. `rm x` will corrupt the broker": the same, told twice."""
 _COMMAND_NEXT = re.compile(r"\W*(?:\ufffc|\Z)")
 _PARTS = re.compile(r"[.;!?]\s|\s[-\u2013\u2014]\s")
 _CONSENT = re.compile(
@@ -183,8 +183,7 @@ _CONSENT = re.compile(
 """Who does it by a machine has nobody's consent: what is forbidden without it is forbidden."""
 _PASSIVE = re.compile(
     r"\W*(?:ever\s)?be\s(?:used|run|executed|done|called|applied|issued|typed"
-    r"|tried)\s?(?:[\w-]+\s?){0,4}"
-    r":\W*(?:\ufffc\W*)*\Z",
+    r"|tried)\s?(?:[\w-]+\s?){0,4}:\W*(?:\ufffc\W*)*\Z",
     re.IGNORECASE,
 )
 """ "Must not be run: `x`"."""
@@ -339,6 +338,7 @@ def _forbids(before: str, after: str) -> bool:
         or _BEHIND.match(after)
         or _LATER.match(after)
         or _NEXT.match(after)
+        or (_HARMS.match(after) and _WARNED.search(before))
     ):
         return True
     found = _order_in(clause)

@@ -11,7 +11,7 @@ _CODES = {"severity": "SEV", "priority": "P", "prio": "P", "level": "L", "catego
 _NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
 """The number of a paragraph: "3.1 Critical: ..."."""
 _LEVEL = re.compile(
-    r"\W*(?:(?:(?P<kind>severity|priority|prio|sev|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
+    r"\W*(?:(?:(?P<kind>severity|priority|prio|sev|impact|urgency|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
     r"(?P<number>\d|(?<=[\s-])(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014]|\s-))))(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|info|urgent"
     r"|emergency|catastrophic|trivial|blocker|severe|serious|red|orange|amber|yellow|green)"
@@ -26,6 +26,13 @@ _IN_PROSE = re.compile(
     r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency)\b)"
     r"(?=\W*\s(?:when|means|is|if|for|applies|covers|where|as\ssoon)\b)",
+    re.IGNORECASE,
+)
+_WRITTEN: Final = frozenset({"priority", "impact", "urgency", "category", "class", "tier"})
+"""Words that stay in the name: their codes are this reader's own."""
+_CONDITION = re.compile(
+    r"(?:all|any|some|most|many|several|single|one|more\sthan|fewer\sthan|less\sthan|no|not|every|each"
+    r"|up\sto|at\sleast|over|under|a|an|the|customers?|users?)\s[^:]*?(?:[,.;]\s|[.;]\Z)",
     re.IGNORECASE,
 )
 _NAME_END = re.compile(r"[(:.,;=|\u2013\u2014\u2192]|\s-\s")
@@ -95,7 +102,11 @@ def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Le
     inner = re.match(r"\(([^()]*)\)", rest)
     name = _NAME_END.split(inner[1] if inner else rest, maxsplit=1)[0].strip()
     sentence = name[:1].islower() and len(name.split()) > 2
-    return Level(code, "" if sentence else name, end, numbered=True)
+    # "Priority 1 - All users, or all of a site, ...": a condition and no name.
+    sentence = sentence or (inner is None and _CONDITION.match(rest) is not None)
+    if sentence or not name:
+        name = " ".join(found[0].split()).lstrip("*_ ") if kind in _WRITTEN else ""
+    return Level(code, name, end, numbered=True)
 
 
 def twins_of(text: str, level: Level) -> list[Level]:

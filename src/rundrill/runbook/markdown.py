@@ -16,6 +16,11 @@ from markdown_it.token import Token
 
 from rundrill.runbook.text import Mark, Span, Text
 
+_LETTERED = re.compile(r"^([ ]{0,12})([a-iA-I])([.)][ ]+)(?=\S)", re.MULTILINE)
+MAX_ITEM = 200
+"""Lines of an item that are looked through for code."""
+_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s")
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 MAX_TEXT = 10_000
 """A longer paragraph is prose in which nobody would look for a claim."""
 PLAIN = frozenset({"text", "txt", "plaintext", "plain", "none"})
@@ -114,7 +119,7 @@ Block = Heading | Content
 
 def read_blocks(text: str) -> tuple[Block, ...]:
     """The document's blocks in order. Any text is read; nothing is raised."""
-    tokens = _reader().parse(_without_front_matter(text))
+    tokens = _reader().parse(_with_letters_counted(_without_front_matter(text)))
     return tuple(_with_summaries(_blocks(_Cursor(tokens), end=None)))
 
 
@@ -188,6 +193,46 @@ def _without_front_matter(text: str) -> str:
     text = normal(text)
     found = _FRONT_MATTER.match(text)
     return text if found is None else "\n" * found[0].count("\n") + text[found.end() :]
+
+
+def _with_letters_counted(text: str) -> str:
+    """ "a. Look" to "1. Look": CommonMark has no lists by letters, and reads what is indented
+    below them as code. Nothing moves. Code fences stay as they are."""
+    if _LETTERED.search(text) is None:
+        return text
+    lines = text.split("\n")
+    fence = ""
+    blank = True
+    due = ""
+    for at, line in enumerate(lines):
+        if found := _FENCE.match(line):
+            if not fence:
+                fence = found[1]
+            elif found[1].startswith(fence):
+                fence = ""
+        letter = None if fence else _LETTERED.match(line)
+        # A list begins behind a blank line with its first letter, and goes on with the next.
+        if (
+            letter is not None
+            and letter[2].lower() in ("a" if blank else "", due)
+            and (not _holds_code(lines, at, letter.end(3)))
+        ):
+            number = ord(letter[2].lower()) - ord("a") + 1
+            due = chr(ord("a") + number)
+            lines[at] = f"{letter[1]}{number}{line[letter.end(2) :]}"
+        blank = not line.strip()
+    return "\n".join(lines)
+
+
+def _holds_code(lines: Sequence[str], at: int, offset: int) -> bool:
+    """Whether what is indented below line `at` is code now and would be text of an item."""
+    for line in lines[at + 1 : at + 1 + MAX_ITEM]:
+        indent = len(line) - len(line.lstrip(" "))
+        if line.strip() and (indent == 0 or _LETTERED.match(line)):
+            return False
+        if line.strip() and indent >= 4 and offset < indent < offset + 4:
+            return not _ITEM.match(line)
+    return False
 
 
 class _Cursor:

@@ -203,12 +203,12 @@ _IMPERATIVES = word_set(
     " check clean clear close collect compare confirm connect contact create cut debug decrease"
     " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
     " examine execute fail failover fetch find fix flush follow force free get go identify"
-    " increase inform inspect investigate isolate kill list log look lower make mark measure"
+    " increase inform inspect investigate isolate kill lift list log look lower make mark measure"
     " monitor move notify observe open page pause perform ping post promote pull purge raise read"
     " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"
     " restart restore resume retry revert review roll rollback rotate route run scale search see"
-    " send set shift shut start stop submit switch tail take tell terminate test throttle trace"
-    " trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
+    " send set shift shut start stop submit switch tail take telephone tell terminate test throttle"
+    " trace trigger try turn undo update upgrade upscale use validate verify view wait warm watch"
     " write"
 )
 _STEP_HEADING = re.compile(r"^\W*step\s+\d", re.IGNORECASE)

@@ -10,7 +10,8 @@ MEASURES: Final = word_set(
     " disk duration entries error errors eviction evictions failure failures files handles heap"
     " hits inodes jobs keys lag latency length limit load memory messages misses occupancy offset"
     " partitions pods pool queries queue ram rate ratio replicas requests restart restarts"
-    " saturation sessions size skew slots space staleness success swap temperature threads"
-    " throttling throughput time timeouts traffic uptime usage use used utilisation utilization"
-    " volume waiting writes p50 p90 p95 p99 percentile percent 5xx 4xx qps rps tps rpm nodes"
+    " saturation sessions size score scores skew slots space staleness success swap temperature"
+    " threads throttling throughput time timeouts traffic uptime usage use used utilisation"
+    " utilization volume waiting writes p50 p90 p95 p99 percentile percent 5xx 4xx qps rps tps rpm"
+    " nodes"
 )

@@ -20,7 +20,7 @@ Purpose = Literal["response", "escalation", "deadline"]
 _PURPOSE = re.compile(
     r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
     r"|(?P<escalation>escalat\w*)"
-    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s)?|announc\w*|tell|told|report\w*"
+    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s|ing)?|announc\w*|tell|told|report\w*"
     r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
     r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
     r"|status|held|hold|share\w*|file|create\w*|start\w*|due|clos(?:e|ed|es|ing)|draft\w*|follow\w*|contact\w*|begin\w*|ready|back"
@@ -63,9 +63,13 @@ _BACK_UNDER = re.compile(
 )
 """What a number has to be again by the time: "must drop under 150 ms within 5 min"."""
 _UNTIL = re.compile(r"\b(?:wait|until|back)\b[^.;]*[,(]\s?$", re.IGNORECASE)
+_NUMBERED = re.compile(r"\A\W*\d{1,2}(?:\.\d{1,2}){0,3}[.)]?\s+(?=[A-Z])")
+"""The number of a paragraph counts nothing."""
+_SHOULD = re.compile(r"\b(?:you|we|they)\s(?:must|should|shall|have\sto|need\sto)\s", re.IGNORECASE)
+_COUNTED_IN = re.compile(r"\d\s?(?:min\w*|h\w*|s\w*|days?),?\s(?:(?:in|during|within)\s)?\Z")
 _AFTERWARDS = re.compile(r"\s?after\s(?:the|its|every|each)\b", re.IGNORECASE)
 _TELLS = re.compile(
-    r"\b(?:tell|inform|notify|announce|page|call|ring|wake|phone|contact|involve)\b[^,;.]*$",
+    r"\b(?:tell|inform|notify|announce|page|call|ring|wake|phone|telephone|alert|contact|involve)\b[^,;.]*$",
     re.IGNORECASE,
 )
 _LATE = re.compile(
@@ -120,7 +124,9 @@ _WAITS: Final = frozenset(
 _REPEATS: Final = re.compile(r"\W*(?:repeat|note|record|do\s(?:it|this|so))\b", re.IGNORECASE)
 _SOON_S: Final = 10.0
 """What has to be there sooner is an answer of a machine."""
-_DUE: Final = frozenset({"within", "with in", "no later than", "not later than", "by", "before"})
+_DUE: Final = frozenset(
+    {"within", "with in", "inside", "no later than", "not later than", "by", "before"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +273,10 @@ class _Time:
             return self.named is not None or self.people or bids
         if self._is_limit():
             return True
-        conditional = _IF.search(self.clause) is not None
+        conditional = _IF.search(self.clause) is not None and not _bids_then(self.clause)
         if self.stated.word in _DUE:
-            counted = _COUNT_BEFORE.search(self.clause) is not None
+            clause = _NUMBERED.sub("", self.clause)
+            counted = _COUNT_BEFORE.search(clause) is not None
             return not counted and (self.people or not conditional)
         if self.stated.word in _WAITS:
             obliged = self.people or _MUST.search(self.clause) is not None
@@ -293,6 +300,8 @@ class _Time:
             return True
         if self.statement.form == "heading" and (self.stated.term.when or "").endswith(" hours"):
             return False  # "L2 (page, office hours)" says when somebody is paged
+        if (self.stated.term.when or "").endswith(" hours") and _COUNTED_IN.search(self.clause):
+            return False  # "30 minutes, business hours": when those are counted
         if self.people and (self.named == "deadline" or len(self.plain) < 80):
             return True
         obliged = self.named is not None or _MUST.search(self.clause) is not None
@@ -325,6 +334,14 @@ class _Time:
         label, _ = self.statement.label
         due = _last_purpose(label) == "deadline" or _MUST.search(label) is not None
         return due and self.clause.rstrip().endswith(":")
+
+
+def _bids_then(clause: str) -> bool:
+    """ "If it stays red, tell the owner ...": what is to be done then is behind the condition."""
+    _, comma, then = clause.rpartition(", ")
+    if not comma or _IF.search(then):
+        return False
+    return is_imperative(then) or _SHOULD.search(then) is not None
 
 
 def _labelled(statement: Statement) -> Purpose | None:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _PROMPT = re.compile(
-    r"\s*(?:\([\w.-]{1,20}\)\s?)?(?:\[[\w.@:~/ -]{1,40}\]"
+    r"\s*PS(?:\s[A-Za-z]:[\w\\ .~-]{0,60})?>\s+(?=\S)"
+    r"|\s*(?:\([\w.-]{1,20}\)\s?)?(?:\[[\w.@:~/ -]{1,40}\]"
     r"|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
 )
-_PROMPTS = re.compile("[$%\u276f\u279c#]")
+_PROMPTS = re.compile("[$%\u276f\u279c#>]")
 _ROOT_PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?)?#\s+(?=\S)")
 _ROOT_AT_HOST = re.compile(
     r"\s*(?:\[[\w.-]{1,30}@[\w.-]{1,40}[\w.:~/ -]{0,40}\]\s?"
@@ -19,6 +20,7 @@ MAX_LOOP = 100
 """Lines of a loop; a longer one is read line by line."""
 _OPENS = re.compile(r"(?:^|[;&|]\s*|\b(?:do|then|else)\s)\s*(?:for|while|until|select|if|case)\b")
 _CLOSES = re.compile(r"(?:^|[;&|]\s*|\s)(?:done|fi|esac)\b")
+_CMDLET = re.compile(r"(?:\$\w+\s?=\s?)?[A-Z][a-z]+-[A-Z]\w+\s")
 _HEREDOC = re.compile(r"(?<!<)<<-?\s?(['\"]?)([A-Za-z_]\w*)\1(?!\w)")
 
 
@@ -54,6 +56,7 @@ def read_shell(lines: Sequence[str], *, first_line: int, root: bool = False) -> 
         text, at = _with_continuations(text, lines, at)
         text, at = _with_quotes(text, lines, at, unclosed)
         text, at = _with_heredoc(text, lines, at, last)
+        text, at = _with_table(text, lines, at)
         if closes >= at:
             text, at = _with_loop(text, lines, at)
         text = without_comment(text).strip()
@@ -122,6 +125,22 @@ def _with_loop(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
         if depth <= 0:
             return "\n".join(part for part in parts if part), end + 1
     return text, at
+
+
+def _with_table(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
+    """Goes on to the line that closes PowerShell's `@{` or `@(`, and over its trailing `|`."""
+    if not text.endswith(("@{", "@(", "{")) or _CMDLET.match(text) is None:
+        return text, at
+    depth = _depth(text)
+    for end in range(at, min(len(lines), at + MAX_LOOP)):
+        depth += _depth(lines[end])
+        if depth <= 0:
+            return "\n".join([text, *(line.strip() for line in lines[at : end + 1])]), end + 1
+    return text, at
+
+
+def _depth(line: str) -> int:
+    return sum(line.count(char) for char in "{(") - sum(line.count(char) for char in "})")
 
 
 def _with_quotes(text: str, lines: Sequence[str], at: int, unclosed: set[str]) -> tuple[str, int]:

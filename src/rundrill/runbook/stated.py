@@ -51,6 +51,8 @@ _CONDITION = re.compile(
     r"|threshold|provided|as\slong\sas|page[sd]?|expect\w*|normal\w*|healthy|symptoms?|stays?|remains?|slo|target|limit)\b",
     re.IGNORECASE,
 )
+_LIMITS = re.compile(r"\b(?:limits|thresholds|bounds)\b[^.;:]{0,30}:\s*\Z", re.IGNORECASE)
+""" "Compare with these limits:" makes one of each item below it."""
 _LOOSE: Final = frozenset({"~", "==", "<=", ">="})
 
 
@@ -93,6 +95,8 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     loose = one.comparator in _LOOSE
     if role == "alert" or _is_symptom(statement):
         return one.comparator != "~" or measured or one.unit == "req/min"
+    if statement.form == "item" and one.comparator != "~" and _among_limits(statement):
+        return True
     if role == "steady-state":
         return measured or one.sign or one.unit != "count" or not loose
     if one.unit == "ratio" or _MUST_BE.search(clause) or one.exact:
@@ -107,6 +111,13 @@ def is_stated(statement: Statement, one: Comparison, text: str, subject: str, ro
     if one.unit == "count" and one.comparator != "~" and _IS_SO.match(text, one.end):
         return conditional or not loose
     return (measured and conditional) if loose else (measured or one.unit != "count" or conditional)
+
+
+def _among_limits(statement: Statement) -> bool:
+    """Whether what introduces the list, or the item above it, says that it is of limits."""
+    above = statement.above
+    leads = (statement.lead, "" if above is None else above.text)
+    return any(_LIMITS.search(lead[-80:]) for lead in leads)
 
 
 def _is_said_whole(statement: Statement, one: Comparison, text: str, *, measured: bool) -> bool:

@@ -40,7 +40,7 @@ _LONG = (
     r"(?P<long>month|quarter|year)s?"
 )
 _TERM = re.compile(
-    rf"\b(?P<word>T\s?\+|with\s?in|every|each|no\slater\sthan|not\slater\sthan|at\smost|after|in\sunder|in\sless\sthan"
+    rf"\b(?P<word>T\s?\+|with\s?in|inside|every|each|no\slater\sthan|not\slater\sthan|at\smost|after|in\sunder|in\sless\sthan"
     rf"|under|less\sthan|in|by|max(?:imum)?|up\sto|for)?(?P<bare>(?(word)[\s:]{{0,2}}|(?<![\w.,-])))"
     rf"(?:(?:at\smost|the\s(?:first|next|last|past|previous)|another|about|around|roughly|a\smaximum\sof|~|<=?|\u2264)\s?){{0,2}}"
     rf"(?P<time>{DURATION})"

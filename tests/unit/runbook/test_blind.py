@@ -26,9 +26,19 @@ FLOORS_B = {
     "severities": 0.99,
     "deadlines": 0.90,
 }
+FLOORS_C = {
+    "commands": 0.99,
+    "forbidden": 0.99,
+    "thresholds": 0.97,
+    "severities": 0.99,
+    "deadlines": 0.97,
+}
 
 
-@pytest.mark.parametrize(("folder", "floors"), [(BLIND, FLOORS), (BLIND / "b", FLOORS_B)])
+@pytest.mark.parametrize(
+    ("folder", "floors"),
+    [(BLIND, FLOORS), (BLIND / "b", FLOORS_B), (BLIND / "c", FLOORS_C)],
+)
 def test_what_was_learned_from_these_documents_is_not_lost(
     folder: Path, floors: dict[str, float]
 ) -> None:

@@ -70,6 +70,17 @@ def told(runbook: Runbook) -> list[str]:
         "~~`x`~~ (retired, do not use)",
         "`x` is off limits, too.",
         "Also forbidden while a run is active: `x`.",
+        "Do not delete pods by hand. `x` will kill the broker.",
+        "On no account run `x`.",
+        "Nobody may run `x`.",
+        "`x` must under no circumstances be run.",
+        "Resist the urge to run `x`.",
+        "Stay away from `x`.",
+        "It is a bad idea to run `x`.",
+        "`x` is never an option.",
+        "`x` is strictly prohibited.",
+        "Do not run `x` without the consent of the owner.",
+        "Operators are not allowed to run `x`.",
     ],
 )
 def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
@@ -110,6 +121,13 @@ def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
         "`x` restarts them all; do not wait for it",
         "Not sure? `x`",
         "The lag must not be high: `x`",
+        "Do not page the owner. `x` will restart the pods.",
+        "Run `x`. Do not delete pods by hand.",
+        "Under no circumstances leave the call; run `x`",
+        "Nobody answers: `x`",
+        "Do not panic. `x` is allowed.",
+        "If nobody may be paged, run `x`",
+        "`x` will drop the old connections.",
     ],
 )
 def test_another_clause_forbids_nothing(sentence: str) -> None:
