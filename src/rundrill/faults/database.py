@@ -17,6 +17,13 @@ PARAMETERS: Final = (
 PERMISSIONS: Final = (Permission(verbs=("get", "create"), resource="pods/exec"),)
 FULL: Final = ("too many clients already", "remaining connection slots are reserved")
 """How PostgreSQL refuses a connection beyond `max_connections` (SQLSTATE 53300)."""
+CUT: Final = (
+    "terminating connection due to administrator command",
+    "server closed the connection unexpectedly",
+)
+"""What psql says when its session is ended while it asks, as a client that takes every connection
+does to all others (SQLSTATE 57P01; without it while the session is still being set up)."""
+_TRIES: Final = 3
 
 
 class Database:
@@ -30,9 +37,15 @@ class Database:
         self._database = str(parameters["database"])
 
     def number(self, sql: str) -> int | None:
-        """The one number that a query gives; None when the server has no connection left."""
+        """The one number that a query gives; None when the server has no connection left.
+
+        A session that was cut off is neither: it asks again.
+        """
         command = ["psql", "-U", self._user, "-d", self._database, "-At", "-c", sql]
-        done = self._cluster.execute(self._namespace, self._pod, command)
+        for _ in range(_TRIES):
+            done = self._cluster.execute(self._namespace, self._pod, command)
+            if done.exit_code == 0 or not any(words in done.stderr for words in CUT):
+                break
         if done.exit_code != 0:
             if any(words in done.stderr for words in FULL):
                 return None

@@ -286,6 +286,21 @@ def test_a_client_that_was_not_made_did_not_land(cluster: FakeCluster, name: str
     assert "its pod: None" in fault.missing()
 
 
+CUT_OFF = Executed(
+    exit_code=2, stdout="", stderr="psql: error: server closed the connection unexpectedly"
+)
+
+
+def test_a_question_that_the_client_cuts_off_is_asked_again(cluster: FakeCluster) -> None:
+    fault = make(cluster, "pool-exhausted", cut="false")
+    fault.inject()
+    cluster.answers = [CUT_OFF, CUT_OFF, FULL]
+    assert fault.landed() is not None
+    cluster.answers = [CUT_OFF]
+    with pytest.raises(ClusterError, match="closed the connection"):
+        fault.landed()
+
+
 def test_the_pool_is_exhausted_when_psql_is_refused_and_the_service_fails(
     cluster: FakeCluster,
 ) -> None:
