@@ -22,7 +22,8 @@ _INSIDE = re.compile(
     r"\b(?:(?P<kind>severity|priority|prio|sev|p)[\s-]?(?P<number>\d))(?![\w.%])", re.IGNORECASE
 )
 _IN_PROSE = re.compile(
-    r"\W*(?:(?:it|this|that|the\s(?:level|severity|incident))\s(?:is|becomes|counts\sas)\s(?:a\s)?)?\W*"
+    r"\W*(?:(?:it|this|that|(?:an?|the|any|every)\s(?:level|severity|incident|outage|event|issue|problem))"
+    r"\s(?:is|becomes|counts\sas|is\s(?:called|classed\sas|rated|classified\sas))\s(?:an?\s)?)?\W*"
     r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency)\b)"
     r"(?=\W*\s(?:when|means|is|if|for|applies|covers|where|as\ssoon)\b)",

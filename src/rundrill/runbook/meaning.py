@@ -67,7 +67,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         _phrases(
             "severity|severities|sev levels|priority levels|incident levels|incident priority"
             "|priority definitions|priorities|incident classification|impact levels"
-            "|classification|how bad|how urgent|urgency|how serious|how severe"
+            "|classification|how bad|how urgent|urgency|how serious|how severe|we grade|grades"
+            "|grading|incident grades|we rate|we rank|we classify"
         ),
     ),
     (

@@ -12,7 +12,7 @@ from rundrill.runbook.statements import Statement
 from rundrill.runbook.wordset import has_any, word_set
 
 _SEVERITY_WORDS = word_set(
-    "severity severities priority priorities prio level levels sev sevs class"
+    "severity severities priority priorities prio level levels sev sevs class grade"
 )
 _NAME_COLUMNS = word_set("name label level title severity")
 _META = word_set(

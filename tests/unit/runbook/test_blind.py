@@ -33,11 +33,23 @@ FLOORS_C = {
     "severities": 0.99,
     "deadlines": 0.97,
 }
+FLOORS_D = {
+    "commands": 0.98,
+    "forbidden": 0.83,
+    "thresholds": 0.94,
+    "severities": 0.86,
+    "deadlines": 0.84,
+}
 
 
 @pytest.mark.parametrize(
     ("folder", "floors"),
-    [(BLIND, FLOORS), (BLIND / "b", FLOORS_B), (BLIND / "c", FLOORS_C)],
+    [
+        (BLIND, FLOORS),
+        (BLIND / "b", FLOORS_B),
+        (BLIND / "c", FLOORS_C),
+        (BLIND / "d", FLOORS_D),
+    ],
 )
 def test_what_was_learned_from_these_documents_is_not_lost(
     folder: Path, floors: dict[str, float]
