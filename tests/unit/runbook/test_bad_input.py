@@ -112,7 +112,7 @@ CORPUS = Path(__file__).parent / "corpus"
     ids=["runbooks", "headings"],
 )
 def test_reading_takes_little_more_than_the_markdown_library_itself(text: str) -> None:
-    """A megabyte of runbooks in two seconds, where the library needs 0.6; both on one machine."""
+    """A megabyte of runbooks in some two seconds, where the library needs 0.6; on one machine."""
     library = best_of_three(lambda: MarkdownIt("commonmark").enable("table").parse(text))
     assert best_of_three(lambda: parse(text, "runbook.md")) < 6 * library
 
