@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import os
 import signal
 
 import pytest
@@ -8,6 +9,12 @@ import pytest
 # are inherited: then no test could interrupt anything.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kubectl_keeps_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Else a kubectl that a test starts leaves what it discovered in the home folder."""
+    os.environ["KUBECACHEDIR"] = str(tmp_path_factory.mktemp("kubectl"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -132,9 +132,9 @@ class Instruments:
         self._started = False
 
     def start(self) -> None:
-        """Harmless when it runs already.
+        """Harmless when it runs already. What was started before it raised is ended by `stop`.
 
-        Raises `ClusterError`, and `RundrillError` with the load stopped.
+        Raises `ClusterError` and `RundrillError`.
         """
         if not self._started:
             self._started = True

@@ -30,8 +30,9 @@ class DetectionPart:
 class Floor:
     """What a rule spends by its own design: no tuning of the service takes it away.
 
-    `for_s` and `group_wait_s` are always spent. The others are the most that may come on top of
-    it: scrapes and evaluations come at intervals, and a window may have to fill first.
+    `for_s` is always spent, `group_wait_s` by the first alert of a group. The others are the most
+    that may come on top of it: scrapes and evaluations come at intervals, and a window may have to
+    fill first.
     """
 
     for_s: float

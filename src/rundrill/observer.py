@@ -143,12 +143,13 @@ class Observer:
     def look(self) -> Look:
         """One evaluation now."""
         harm, unmeasured = self._look_for_harm()
+        values = {b.subject: self._value(b) for b in self._bounds}
+        # Asked after them: a detection that went away while it was asked has told nothing.
         evaluated = self._detection.last_evaluation
         stale = evaluated is None or self._clock.now() - evaluated > self._stale_after_s()
         if stale:
             unmeasured = unmeasured or "the detection is behind"
-        # Old numbers are no numbers.
-        values = {b.subject: None if stale else self._value(b) for b in self._bounds}
+            values = dict.fromkeys(values)  # old numbers are no numbers
         broken = tuple(
             f"{bound.subject}: {shown(values[bound.subject], bound.unit)} ({bound.text})"
             for bound in self._bounds

@@ -130,7 +130,8 @@ def _recording(folder: Path, run_id: str, recordings: dict[Path, Recording]) -> 
     raise RundrillError(
         f"there are no samples of this drill ({FILE_NAME}, here or in its game day's folder)",
         path=folder,
-        fix="older runs kept none: leave it out; of a game day, copy the whole folder",
+        fix="older runs, and those that a Prometheus detected, kept none: leave it out; of a game"
+        " day, copy the whole folder",
     )
 
 

@@ -7,16 +7,15 @@ become markup.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final, Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from rundrill.claims import Line
 from rundrill.coverage.evidence import Evidence
 from rundrill.coverage.measure import ClaimCoverage, ClaimState, Coverage
 from rundrill.coverage.text import named, notes
+from rundrill.report.templating import environment_of
 from rundrill.report.text import printable
 from rundrill.report.tone import tone
 
@@ -67,7 +66,7 @@ class Row:
 def page(coverage: Coverage, hrefs: Mapping[str, str]) -> str:
     """`hrefs` maps the name of a run to its report, relative to where the page will be."""
     return (
-        _environment()
+        environment_of("rundrill.coverage")
         .get_template("coverage.html.j2")
         .render(
             coverage=coverage,
@@ -85,21 +84,6 @@ def page(coverage: Coverage, hrefs: Mapping[str, str]) -> str:
             untested=sum(one.state == "not-testable" for one in coverage.claims),
             not_understood=len(coverage.runbook.not_understood),
         )
-    )
-
-
-@cache
-def _environment() -> Environment:
-    """Whatever an expression gives is made printable and escaped."""
-    return Environment(
-        loader=PackageLoader("rundrill.coverage", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: (
-            printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-        ),
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 

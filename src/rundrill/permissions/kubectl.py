@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rundrill.permissions.access import Access
-from rundrill.permissions.kinds import ALL, KINDS, Resource, resource_of
+from rundrill.runbook.kinds import ALL, KINDS, Resource, resource_of
 from rundrill.runbook.kubectl import Invocation
 
 PODS: Final = KINDS["pods"]
@@ -170,7 +170,7 @@ class _Asked:
             if not target.named:
                 yield self._on(target.resource, "list")
             yield self._on(target.resource, "delete")
-            if waits and not self._call.has("dry-run"):
+            if waits and set(self._call.flags.get("dry-run", ())) <= {"none"}:
                 for verb in ("get", "list", "watch"):
                     yield self._on(target.resource, verb)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from rundrill import events as e
@@ -18,6 +18,7 @@ from rundrill.report import arms, detection, figures, timeline, units
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence
 from rundrill.report.svg import linear
+from rundrill.report.templating import new_environment
 from rundrill.report.text import bounded, printable
 from rundrill.report.tone import tone
 from rundrill.verdict import headline
@@ -136,15 +137,8 @@ def _arms_drawing(
 
 @cache
 def environment() -> Environment:
-    """Templates of this package; whatever an expression gives is made printable and escaped."""
-    made = Environment(
-        loader=PackageLoader("rundrill.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """The templates of this package, with what they ask for."""
+    made = new_environment("rundrill.report")
     made.filters.update(
         seconds=units.seconds,
         milliseconds=units.milliseconds,
@@ -159,11 +153,6 @@ def environment() -> Environment:
     )
     made.globals["bar"] = _bar
     return made
-
-
-def _finalize(value: object) -> object:
-    """Every expression comes through here before it is escaped."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def both(scale: units.Scale, run_s: float | None) -> Markup:

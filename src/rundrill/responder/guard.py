@@ -13,9 +13,9 @@ from typing import Final
 
 from rundrill.model import BlastRadius
 from rundrill.runbook.classify import kubectl_kind
+from rundrill.runbook.kinds import KINDS
 from rundrill.runbook.kubectl import Invocation, read_invocation
 from rundrill.runbook.placeholders import find_placeholders
-from rundrill.runbook.wordset import word_set
 
 _SHELL_ONLY: Final[Mapping[str, str]] = {
     "|": "a pipe", "&": "`&`", ";": "`;`", "<": "a redirection", ">": "a redirection",
@@ -60,14 +60,7 @@ _LOCAL_VERBS: Final = frozenset(
     }
 )
 """They look at the API or the configuration, not into a namespace."""
-_CLUSTER_KINDS: Final = word_set(
-    "namespace namespaces ns node nodes no persistentvolume persistentvolumes pv storageclass"
-    " storageclasses sc clusterrole clusterroles clusterrolebinding clusterrolebindings"
-    " customresourcedefinition customresourcedefinitions crd crds priorityclass priorityclasses"
-    " pc apiservice apiservices validatingwebhookconfiguration validatingwebhookconfigurations"
-    " mutatingwebhookconfiguration mutatingwebhookconfigurations certificatesigningrequest"
-    " certificatesigningrequests csr ingressclass ingressclasses runtimeclass runtimeclasses"
-)
+_CLUSTER_KINDS: Final = frozenset(name for name, kind in KINDS.items() if not kind.namespaced)
 _NODE_READERS: Final = frozenset({"top node", "top nodes", "top no"})
 _NODE_VERBS: Final = frozenset({"cordon", "uncordon", "drain", "taint"})
 _HUMAN_VERBS: Final[Mapping[str, str]] = {

@@ -41,7 +41,10 @@ _BOUNDARY = re.compile(
     r"|and then)(?:\s|$)",
     re.IGNORECASE,
 )
-_ASIDE = re.compile(r",\s(?:ever|under (?:any|no) circumstances?)\s?,", re.IGNORECASE)
+_ASIDE = re.compile(
+    r",\s(?:not\s)?ever\b\s?,?|,\s(?:for|under|even|in)\s[^,.;:\ufffc]{1,40},", re.IGNORECASE
+)
+"""Words between two commas that say no more than how much it is forbidden."""
 _SUBORDINATE = re.compile(
     r"\b(?:if|when|whenever|once|where|while|after|as|in case|that|which|who|to)\b", re.IGNORECASE
 )
@@ -135,7 +138,7 @@ _NOT_THESE = re.compile(
 )
 _NOT_RUN = re.compile(
     r"(?:\b(?:no longer|under no circumstances?|(?:forbidden|prohibited|not allowed|not safe"
-    r"|not permitted|dangerous|no need|the urge) to|stop|nobody|no one"
+    r"|not permitted|dangerous|no need|no reason|the urge) to|stop|nobody|no one"
     r"|can(?:not|['\u2019]t))\s(?:ever\s)?"
     rf"{_RUN}\s(?:(?:the|a|an|any)\s)?|[\u274c\u26d4\U0001f6ab]\s?)\Z",
     re.IGNORECASE,
@@ -154,14 +157,16 @@ _BEHIND = re.compile(
     r"|never)\s(?:to\s)?(?:ever\s)?be\s(?:used|run|executed|done|called|applied|issued|typed|tried)"
     r"|(?:is|are|was|were|has\sbeen|have\sbeen|remains?)\s(?:(?:also|all|both|still"
     r"|now|\w+ly)\s){0,2}(?:forbidden|prohibited|disallowed|dangerous|banned|off[\s-]limits|taboo"
-    r"|verboten|illegal|a\sno-?go"
-    r"|(?:not|never)\s(?:allowed|permitted|safe|acceptable|an\soption|ok(?:ay)?\b|to\sbe\b)"
+    r"|verboten|illegal|a\sno-?go|discouraged|deprecated|obsolete"
+    r"|(?:not|never)\s(?:recommended|allowed|permitted|safe|acceptable|an\soption|ok(?:ay)?\b|to\sbe\b)"
     r"|never\s(?:used|run|executed|needed|right|the\sanswer))"
     r"|(?:is|are)n['\u2019]t\s(?:allowed|permitted|safe|an\soption|to\sbe)"
     r"|(?:must|should|shall|may|is|are)\s(?:under\sno\scircumstances?|on\sno\saccount|in\sno\scase"
     r"|at\sno\stime)\s(?:to\s)?be\s\w+"
     r"|[^.;!?\ufffc]{0,50}\s(?:is|are)\s(?:strictly\s)?(?:forbidden|prohibited|banned"
     r"|not\s(?:allowed|permitted))\b|(?:should|must|is\sto|are\sto)\sbe\savoided"
+    r"|(?<=\()(?:never|do not|don['\u2019]t)\b"
+    r"(?!\s(?:more|two|both|all|twice|in\sparallel|at\sonce))"
     r"|(?:never|do not|don['\u2019]t)(?:\s(?:run|use|do)(?:\s(?:this|it|that))?)?\s?[!.)]*\Z)",
     re.IGNORECASE,
 )
@@ -385,8 +390,8 @@ def _order_in(clause: str) -> re.Match[str] | None:
         return found if opening else None
     if _PASSIVE.match(clause, found.end()):
         return found
-    runs = _MODAL.match(clause, found.end()) is not None
-    return found if runs and ":" not in clause[found.end() :] else None
+    runs = _MODAL.match(clause, found.end()) or _COMMAND_NEXT.match(clause, found.end())
+    return found if runs is not None and ":" not in clause[found.end() :] else None
 
 
 def only_warns(text: str) -> bool:

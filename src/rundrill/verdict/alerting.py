@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from rundrill.events import BaselineJudged, ScrapeFailed
+from rundrill.events import BaselineJudged, NotificationFailed, ScrapeFailed
 from rundrill.measured import Detection
 from rundrill.model import Finding, Promise, PromiseState
 from rundrill.verdict.detection import floor
@@ -12,6 +12,8 @@ from rundrill.verdict.record import Record
 
 BLIND = " is blind: "
 """How the baseline says that an alert has no samples to work on."""
+TOLD_WITHIN_S = 5.0
+"""Of the end of its group's wait: how long a message may take."""
 
 
 def alert_findings(
@@ -28,10 +30,15 @@ def alert_findings(
         yield from _unfounded(record, alert, history)
         yield from _flapping(record, alert, history)
         yield from _never_fired(record, alert, history)
+    failed = {alert for e in record.all(NotificationFailed) for alert in e.alerts}
     for detection in detections:
-        if detection.firing is None or detection.notified is not None:
+        if detection.firing is None or detection.notified is not None or detection.alert in failed:
             continue
-        if detection.floor is not None and detection.floor.group_wait_s is not None:
+        own = floor(record, detection.alert)
+        if own is None or own.group_wait_s is None:
+            continue
+        # One that fired just before the end would have been told later.
+        if record.end - detection.firing > own.group_wait_s + TOLD_WITHIN_S:
             yield _finding(
                 record,
                 detection.alert,
@@ -71,12 +78,15 @@ def _missed_or_late(record: Record, detection: Detection) -> Iterator[Finding]:
     limit_s, injected = record.plan.windows.detect_budget_s, record.times.injected
     assert injected is not None
     if detection.firing is not None:
-        after_s = detection.firing - injected
+        known = detection.firing if detection.notified is None else detection.notified
+        after_s = known - injected
         if after_s > limit_s:
             yield Finding(
                 id=f"late-{detection.alert}",
                 severity="broken",
-                text=f"{detection.alert} fired too late",
+                text=f"{detection.alert} fired too late"
+                if detection.notified is None
+                else f"Somebody was told too late that {detection.alert} fires",
                 evidence=f"{after_s:.1f} s after the fault (limit {limit_s:.1f} s):"
                 f" {detection.sentence}",
                 line=detection.line,

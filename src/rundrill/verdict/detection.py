@@ -7,6 +7,7 @@ part is negative: what came after the alert was pending is told in a note.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from rundrill.events import AlertNotified, DrillStarted
@@ -64,6 +65,8 @@ def _detection(record: Record, alert: str) -> Detection:
     firing = fired.start if fired is not None and state == "fired" else None
     told = None if firing is None else _told(record, alert, firing)
     own = floor(record, alert)
+    if own is not None and told is None:
+        own = replace(own, group_wait_s=None)  # it was not spent
     parts = () if firing is None or since is None else tuple(_parts(record, since, firing, told))
     total_s = parts[-1].end - injected if parts else None
     return Detection(
@@ -79,7 +82,7 @@ def _detection(record: Record, alert: str) -> Detection:
         total_s=total_s,
         floor=own,
         sentence=_sentence(record, state, total_s, told, own, before),
-        notes=tuple(_notes(record, since, firing, told, own, history)),
+        notes=tuple(_notes(record, since, history)),
         line=record.plan.alert_lines.get(alert),
     )
 
@@ -148,11 +151,11 @@ def _sentence(
     took = f"{total_s:.1f} s from the fault until {until}"
     if own is None:
         return took
-    if own.least_s == 0:
-        return f"{took}; its rule waits for nothing (no `for`)"
     waits = [f"{_stated(record, own.for_s)} is `for`"] if own.for_s else []
     if own.group_wait_s and told is not None:
         waits.append(f"{own.group_wait_s:.1f} s is the group wait")
+    if not waits:
+        return f"{took}; its rule waits for nothing (no `for`)"
     return f"{took}, of which {' and '.join(waits)}: no tuning of the service makes it faster"
 
 
@@ -166,9 +169,6 @@ def _stated(record: Record, seconds: float) -> str:
 def _notes(
     record: Record,
     since: float | None,
-    firing: float | None,
-    told: float | None,
-    own: Floor | None,
     history: Sequence[Spell],
 ) -> Iterator[str]:
     times = record.times
@@ -197,5 +197,3 @@ def _notes(
     if tries:
         often = "once" if len(tries) == 1 else f"{len(tries)} times"
         yield f"its condition held {often} before, for {max(tries):.1f} s at the most"
-    if firing is not None and told is None and own is not None and own.group_wait_s is not None:
-        yield "it fired, and no receiver was told"

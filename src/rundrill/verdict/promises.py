@@ -25,6 +25,7 @@ from rundrill.events import (
 )
 from rundrill.model import Promise, PromiseState, StepHarm
 from rundrill.verdict.harm import ERROR_RATE
+from rundrill.verdict.history import led_to, spells
 from rundrill.verdict.record import Record
 
 State = PromiseState
@@ -172,8 +173,8 @@ def _detected(record: Record) -> Promise:
         # Nobody responds before somebody knows.
         fired_s, measured_s = measured_s, times.notified - times.injected
         evidence = (
-            f"{names} fired {fired_s:.1f} s after the fault, somebody was told at"
-            f" {measured_s:.1f} s (limit {limit_s:.1f} s)"
+            f"{names} fired {fired_s:.1f} s after the fault, somebody was told"
+            f" {measured_s:.1f} s after it (limit {limit_s:.1f} s)"
         )
     state = State.HELD
     if measured_s > limit_s:
@@ -188,9 +189,11 @@ def _untold(record: Record, fired_s: float) -> tuple[PromiseState, str]:
     """Why nobody was told of an alert that fired `fired_s` after the fault."""
     injected, limit_s = record.times.injected, record.plan.windows.detect_budget_s
     assert injected is not None
-    told = f"fired at {fired_s:.1f} s, nobody was told"
+    names = set(record.plan.expected_alerts)
+    told = f"fired {fired_s:.1f} s after the fault, nobody was told"
     waited_s = record.ended("detect") - injected
-    failed = next((e for e in record.all(NotificationFailed) if e.at >= injected), None)
+    failures = (e for e in record.all(NotificationFailed) if e.at >= injected)
+    failed = next((e for e in failures if names & set(e.alerts)), None)
     if failed is not None:  # that is about us, not about who is told of what
         return State.UNPROVEN, f"{told}: {failed.receiver} could not be: {failed.error}"
     if waited_s < limit_s:
@@ -203,19 +206,15 @@ def _before_the_fault(record: Record) -> Iterator[str]:
     injected = record.times.injected
     assert injected is not None
     for name in record.plan.expected_alerts:
-        since: AlertChanged | None = None
-        fired = False
-        for change in record.all(AlertChanged):
-            if change.alert != name:
-                continue
-            if change.state == "inactive":
-                since, fired = None, False
-            else:
-                since, fired = since or change, change.state == "firing"
-            if fired and change.at >= injected:
-                break  # the detection; what comes after it is another matter
-        if fired and since is not None and since.at < injected:
-            yield f"{name} was {since.state} {injected - since.at:.1f} s before the fault"
+        history = spells(record, name)
+        firing = [spell for spell in history if spell.state == "firing"]
+        # One that fires already is there for whoever looks, also if it comes back later.
+        there = next((s for s in firing if s.start < injected and s.holds(injected)), None)
+        found = there or next((s for s in firing if s.start >= injected), None)
+        if found is None or (since := led_to(found, history)) >= injected:
+            continue
+        state = "firing" if since == found.start else "pending"
+        yield f"{name} was {state} {injected - since:.1f} s before the fault"
 
 
 def unmeasured(record: Record, missed: RecoveryMissed) -> str:

@@ -57,8 +57,10 @@ def _times(record: Record) -> Times:
     firing = [_first(changes, alert, ("firing",)) for alert in plan.expected_alerts]
     pending = [_first(changes, alert, ("pending", "firing")) for alert in plan.expected_alerts]
     told = [e for e in record.all(AlertNotified) if injected is not None and e.at >= injected]
+    # Not the message of an earlier firing.
     notified = [
-        next((e.at for e in told if e.alert == alert), None) for alert in plan.expected_alerts
+        next((e.at for e in told if e.alert == alert and at is not None and e.at >= at), None)
+        for alert, at in zip(plan.expected_alerts, firing, strict=True)
     ]
     harm = [
         sample.at

@@ -58,7 +58,7 @@ def _unalerted(record: Record) -> Iterator[Finding]:
     """Customers failed, above what the steady state allows, for longer than the rules need.
 
     How long that is their own design says: when every window holds nothing but the harm, and
-    `for` and the group wait are over, nothing is left to wait for. Where a run does not hold the
+    `for` is over, nothing is left to wait for. Where a run does not hold the
     designs it is the time that the runbook gives an alert.
     """
     stretch = max(_unheard(record), key=lambda part: part[1] - part[0], default=None)
@@ -67,7 +67,8 @@ def _unalerted(record: Record) -> Iterator[Finding]:
     start, end = stretch
     plan = record.plan
     floors = [own for alert in plan.expected_alerts if (own := floor(record, alert)) is not None]
-    allowed_s = max((own.most_s for own in floors), default=plan.windows.detect_budget_s)
+    until_firing = (own.most_s - (own.group_wait_s or 0.0) for own in floors)
+    allowed_s = max(until_firing, default=plan.windows.detect_budget_s)
     why = (
         "the slowest expected rule takes no longer by its own design"
         if floors

@@ -10,7 +10,7 @@ from rundrill.detection import AlertChange, AlertStatus, Detection, Detector, Sc
 from rundrill.detection.labels import Labels
 from rundrill.detection.prometheus import PrometheusDetector, Running
 from rundrill.detection.prometheus.api import Api, NoAnswerError
-from rundrill.detection.prometheus.detector import GONE_S
+from rundrill.detection.prometheus.detector import GONE_S, _literally
 from rundrill.detection.prometheus.sameness import require_same_rules
 from rundrill.detection.rules import parse_rules
 from rundrill.errors import DetectionError, RulesError
@@ -281,6 +281,7 @@ def test_nonsense_is_no_answer_at_the_start_or_later(
     adapter.fake.raw = raw
     adapter.look()  # once may happen
     assert adapter.detector.query("x") == []
+    assert adapter.detector.last_evaluation is None  # what it told before is not of now
     with pytest.raises(DetectionError, match=f"no usable answer for .* s: .*{why}"):
         adapter.look(GONE_S)
 
@@ -293,7 +294,7 @@ def test_one_that_goes_away_ends_the_detection(fake: FakePrometheus) -> None:
     adapter.look(GONE_S / 2)
     with pytest.raises(DetectionError, match=r"no usable answer for 11 s: .* refused"):
         adapter.look(GONE_S / 2 + 1)
-    assert adapter.detector.last_evaluation == pytest.approx(1001.0)
+    assert adapter.detector.last_evaluation is None
 
 
 def test_one_that_hangs_is_given_up(fake: FakePrometheus) -> None:
@@ -389,3 +390,9 @@ def test_what_is_no_url_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(DetectionError, match="is no URL of a Prometheus") as refused:
         Running(url)
     assert ":p@" not in str(refused.value)
+
+
+def test_an_alert_may_have_any_name() -> None:
+    """As a literal of a regular expression of Prometheus, in a string of PromQL."""
+    assert _literally("High (p99) a+b") == r"High \(p99\) a\+b"
+    assert _literally('say "it"') == 'say "it"'

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rundrill.permissions.access import Access
-from rundrill.permissions.kinds import KINDS, resource_of
 from rundrill.permissions.kubectl import UnknownRequestsError, accesses_of
 from rundrill.resources import KINDS as NAMED_IN_RUNBOOKS
+from rundrill.runbook.kinds import KINDS, resource_of
 from rundrill.runbook.kubectl import read_invocation
 from rundrill.runbook.wordset import word_set
 

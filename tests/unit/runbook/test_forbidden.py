@@ -32,6 +32,13 @@ def told(runbook: Runbook) -> list[str]:
     [
         "Do not use `x` here, it is an outage.",
         "Never run `x`.",
+        "Never, ever run `x`.",
+        "Do not ever, for any reason, run `x`.",
+        "Operators must never, even when asked, run `x`.",
+        "You must not `x`.",
+        "`x` (never in production!)",
+        "Running `x` is not recommended.",
+        "There is no reason to run `x`.",
         "Don't do `x`!",
         "Don\u2019t run `x`",
         "Avoid `x`.",
@@ -96,6 +103,9 @@ def test_a_sentence_forbids_the_command_in_its_clause(sentence: str) -> None:
     "sentence",
     [
         "Do not page anybody; run `x`",
+        "`x` (never two at once).",
+        "Run `x`, never in parallel.",
+        "Wait, in doubt, and run `x`.",
         "Do not page anybody, run `x`",
         "Do not page anybody. Run `x`",
         "If it does not help, run `x`",
@@ -138,6 +148,7 @@ def test_another_clause_forbids_nothing(sentence: str) -> None:
     "sentence",
     [
         "Instead of `x` run `y`.",
+        "`x` is deprecated, use `y`.",
         "Use `y` instead of `x`.",
         "Run `y`, not `x`.",
         "Run `y` rather than `x`.",

@@ -3,22 +3,19 @@
 import http.client
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, get_args
-from urllib.parse import urlsplit
 
 import yaml
 
+from rundrill.base.web import MOST_BYTES, opener, shown_if_unusable
 from rundrill.detection.notify.message import unix_time
 from rundrill.errors import RoutingError
 
 HIDDEN: Final = "<secret>"
 """What later Alertmanagers (0.26) show instead of the url of a webhook."""
 _ANSWER_S: Final = 5.0
-_MOST_BYTES: Final = 64 * 1024 * 1024
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 State = Literal["active", "suppressed", "unprocessed"]
 T = TypeVar("T")
@@ -58,18 +55,15 @@ class AlertmanagerApi:
     """At `url`, with or without a path in front. Raises `RoutingError` for no address."""
 
     def __init__(self, url: str, *, timeout_s: float = _ANSWER_S) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            shown = url if "@" not in url else f"{parts.scheme}://...@{parts.hostname}"
+        shown = shown_if_unusable(url)
+        if shown is not None:
             raise RoutingError(
                 f"not the address of an Alertmanager: {shown!r}",
                 fix="write it as http://host:9093, without a user",
             )
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
-        # A proxy of the environment is for other machines.
-        proxies: dict[str, str] | None = {} if parts.hostname in _LOOPBACK else None
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
+        self._opener = opener(url)
 
     def alerts(self) -> tuple[RemoteAlert, ...]:
         """All that fire there now. Raises `RoutingError` when it does not answer as one does."""
@@ -83,7 +77,7 @@ class AlertmanagerApi:
         url = self.url + path
         try:
             with self._opener.open(url, timeout=self._timeout_s) as answer:
-                text = answer.read(_MOST_BYTES)
+                text = answer.read(MOST_BYTES)
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, urllib.error.HTTPError):
                 error.close()

@@ -1,7 +1,7 @@
 """alertmanager.yml to a frozen Routing. What is not supported is refused with its place.
 
-How a receiver is reached (urls, keys, templates, `global`) is not looked at: in a drill no real
-pager may ring, so every receiver is replaced.
+How a receiver is reached (urls, keys, templates, `global`) is not looked at: the embedded notifier
+rings no real pager, so every receiver is replaced.
 """
 
 from collections.abc import Iterator

@@ -78,7 +78,7 @@ def find_alertmanager(
         raise RoutingError(
             f"no route of its configuration leads to {_names(receivers)}",
             path=url,
-            fix=f"add `- {{receiver: {receivers[0]}, continue: true}}` as its first of `routes`",
+            fix="give the webhook to the receiver that your routes lead to, and reload it",
         )
     for alert in api.alerts():
         if alert.labels.get(ALERT_NAME) in alerts:

@@ -6,8 +6,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from rundrill.base.web import MOST_BYTES, opener, shown_if_unusable
 from rundrill.detection.prometheus import answers
 from rundrill.detection.prometheus.answers import RawSeries, SeenRule, SeenTarget
 from rundrill.detection.promql import Vector
@@ -15,7 +16,6 @@ from rundrill.errors import DetectionError
 
 TIMEOUT_S: Final = 2.0
 _ATTEMPTS: Final = 5
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 T = TypeVar("T")
 
@@ -36,18 +36,15 @@ class Api:
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            shown = url if "@" not in url else f"{parts.scheme}://...@{parts.hostname}"
+        shown = shown_if_unusable(url)
+        if shown is not None:
             raise DetectionError(
                 f"{shown!r} is no URL of a Prometheus",
                 fix="give it as http://host:port, without a user; a path prefix may follow",
             )
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
-        # A proxy of the environment is for other machines.
-        proxies: dict[str, str] | None = {} if parts.hostname in _LOOPBACK else None
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
+        self._opener = opener(url)
 
     def version(self) -> str:
         """Such as `2.42.0`."""
@@ -114,10 +111,10 @@ class Api:
         request = urllib.request.Request(self.url + path, data)  # noqa: S310 - checked above
         try:
             with self._opener.open(request, timeout=self._timeout_s) as answer:
-                found: bytes = answer.read()
+                found: bytes = answer.read(MOST_BYTES)
         except urllib.error.HTTPError as refusal:
             with refusal:
-                found = refusal.read()
+                found = refusal.read(MOST_BYTES)
             # A refusal of Prometheus itself is JSON; of what stands before it, it is not.
             if not found.lstrip().startswith(b"{"):
                 raise NoAnswerError(

@@ -1,6 +1,8 @@
 """A Prometheus asked, again and again, for what a drill must know of its rules."""
 
+import json
 import math
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,6 +103,8 @@ class PrometheusDetector:
         self._metrics_seen: set[str] = set()
         self._interval_s = 0.0
         self._evaluated: float | None = None
+        self._newest = -math.inf
+        self._silent = False
         self._evaluations = 0
         self._answered = clock.now()
         self._stopping = threading.Event()
@@ -150,6 +154,7 @@ class PrometheusDetector:
             active = self._active()
             targets = self._api.targets()
         except (NoAnswerError, RefusedError) as error:
+            self._silent = True
             silent_s = self._clock.now() - self._answered
             if silent_s > GONE_S:
                 raise DetectionError(
@@ -159,7 +164,8 @@ class PrometheusDetector:
                 ) from error
             return
         self._answered = self._clock.now()
-        before = self._evaluations
+        self._silent = False
+        before = self._newest
         with self._lock:
             changes = self._take(seen, active)
             failures = self._failures(targets)
@@ -167,16 +173,17 @@ class PrometheusDetector:
             self._on_scrape_failure(failure)
         for change in changes:
             self._on_change(change)
-        if self._on_evaluation and self._evaluated is not None and self._evaluations != before:
-            self._on_evaluation(self.alerts(), self._evaluated)
+        if self._on_evaluation and self._newest > before:
+            self._on_evaluation(self.alerts(), self._newest)
 
     def query(self, expr: str) -> Vector:
-        """By Prometheus; empty when it does not answer in time, which nobody takes for health."""
+        """By Prometheus; empty when it does not answer in time: then nothing is known of now."""
         if self._api is None:
             return []
         try:
             return self._api.query(compressed(expr, self._compression))
         except NoAnswerError:
+            self._silent = True
             return []
         except RefusedError as refusal:
             raise RulesError(f"{refusal}, in: {expr}", fix="correct the expression") from None
@@ -245,8 +252,8 @@ class PrometheusDetector:
 
     @property
     def last_evaluation(self) -> float | None:
-        """Of the rule of ours that was evaluated longest ago."""
-        return self._evaluated
+        """Of the rule of ours that was evaluated longest ago; None while nobody answers."""
+        return None if self._silent else self._evaluated
 
     @property
     def evaluations(self) -> int:
@@ -268,8 +275,8 @@ class PrometheusDetector:
         """The evaluations at which an alert of ours was active, since the last answer at least."""
         assert self._api is not None
         since_s = self._clock.now() - self._answered + _LOOK_BACK_S + 2 * self._interval_s
-        names = "|".join(self._followed)
-        series = self._api.samples(f'ALERTS{{alertname=~"{names}"}}[{math.ceil(since_s)}s]')
+        names = json.dumps("|".join(map(_literally, self._followed)), ensure_ascii=False)
+        series = self._api.samples(f"ALERTS{{alertname=~{names}}}[{math.ceil(since_s)}s]")
         return [(one.labels, one.times) for one in series]
 
     def _take(self, seen: Sequence[SeenRule], active: Sequence[_Active]) -> list[AlertChange]:
@@ -294,6 +301,8 @@ class PrometheusDetector:
 
     def _note_evaluation(self, rules: Sequence[SeenRule]) -> None:
         times = [rule.evaluated for rule in rules]
+        known = [at - self._offset_s for at in times if at is not None]
+        self._newest = max([self._newest, *known])
         self._interval_s = max((rule.interval_s for rule in rules), default=0.0)
         if len(rules) < len(self._expected) or any(at is None for at in times):
             return
@@ -387,6 +396,11 @@ class PrometheusDetector:
 _UNKNOWN: Final = AlertState(
     status=AlertStatus.INACTIVE, since=None, labels=Labels(), value=None, series=()
 )
+
+
+def _literally(name: str) -> str:
+    """For a regular expression of Prometheus, which knows no escaped blank."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", name)
 
 
 def _millisecond(at: float) -> float:

@@ -107,7 +107,7 @@ def test_a_receiver_that_no_route_leads_to_is_refused(there: There) -> None:
     )
     told = there.refused()
     assert "no route of its configuration leads to on-call" in told
-    assert "`- {receiver: on-call, continue: true}`" in told
+    assert "give the webhook to the receiver that your routes lead to" in told
 
 
 def test_one_that_is_still_settling_is_refused(there: There) -> None:
