@@ -62,9 +62,18 @@ def fetch_through(forward: Background, path: str, within_s: float) -> str:
         return ""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}{path}", timeout=20) as answer:
-            return f"HTTP {answer.status} {answer.readline().decode().strip()}\n"
-    except (OSError, urllib.error.URLError):
+            return _said(answer.status, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return _said(error.code, error.read())
+    except OSError:
         return "no answer\n"
+
+
+def _said(status: int, body: bytes) -> str:
+    """The body was read to its end: closed before, kubectl may find its connection reset."""
+    first = body.decode().partition("\n")[0].strip()
+    return f"HTTP {status} {first}\n"
 
 
 def _content(file: "tempfile._TemporaryFileWrapper[bytes]") -> str:
