@@ -23,6 +23,7 @@ from rundrill.plan import (
 )
 from rundrill.runbook import load as load_runbook
 from rundrill.runbook import load_bindings
+from rundrill.target.choice import TargetChoice
 
 if TYPE_CHECKING:
     from rundrill.target.cluster import Cluster
@@ -132,6 +133,22 @@ def make_plans(
     return [
         (one, replace(plan, compression_reason=reason))
         for one, plan in make_plans(inputs, target=target, compression=factor, wall_s=wall_s)
+    ]
+
+
+def plans_on(
+    target: TargetChoice, inputs: Sequence[Inputs], *, compression: float | None, wall_s: float
+) -> Sequence[tuple[Inputs, Plan]]:
+    """The plans of a game day on a target. On a cluster whose timers are its own nothing is
+    divided unless it is asked for, and then only our windows are.
+    """
+    if target.is_ours:
+        return make_plans(inputs, target=target.name, compression=compression, wall_s=wall_s)
+    made = make_plans(inputs, target=target.name, compression=compression or 1.0, wall_s=wall_s)
+    reason = "nothing is divided" if compression is None else "asked for"
+    return [
+        (one, replace(plan, compression_reason=f"{reason}; the cluster's own timers are real"))
+        for one, plan in made
     ]
 
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from rundrill import timing_options
 from rundrill.base import out
-from rundrill.inputs import make_plans, read_inputs
+from rundrill.inputs import plans_on, read_inputs
 from rundrill.permissions import as_role, merged
 from rundrill.preview import Preview, as_json, as_text, preview_of
+from rundrill.target import choice
 
 EPILOG: Final = """\
 exit codes: 0 the drills would start, 2 bad input, or a drill that would not start
@@ -23,10 +25,7 @@ the drill itself; "manual", nobody does it; "refused", and why. docs/permissions
 """
 
 
-def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> argparse.ArgumentParser:
-    """Gives the parser, for the options that it shares with `rundrill run`."""
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "plan",
         help="say what drills will do, touch and need, without starting anything",
@@ -42,14 +41,20 @@ def add_parser(
         action="store_true",
         help="as an account and roles that allow exactly what the drills need",
     )
-    return parser
+    timing_options.add_options(parser)
+    choice.add_option(parser)
 
 
-def run(options: argparse.Namespace, wall_s: float) -> int:
+def run(options: argparse.Namespace) -> int:
     """Gives the exit code. Raises the `RundrillError` of what is wrong, also after the plan of a
     drill that would not start."""
     read = [read_inputs(path) for path in options.experiment]
-    plans = make_plans(read, target="local", compression=options.compress, wall_s=wall_s)
+    plans = plans_on(
+        options.target,
+        read,
+        compression=options.compress,
+        wall_s=timing_options.wall_s_of(options),
+    )
     previews = [preview_of(plan, inputs.service) for inputs, plan in plans]
     refusals = [preview.refusal for preview in previews if preview.refusal is not None]
     if options.rbac and refusals:

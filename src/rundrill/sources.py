@@ -14,6 +14,7 @@ from rundrill.detection.notify import DeliveryFailure, Notification
 from rundrill.events import AlertChanged, AlertNotified, NotificationFailed, ScrapeFailed
 from rundrill.load import Load
 from rundrill.plan import ServiceFile
+from rundrill.target import kube_state
 from rundrill.target.cluster import Cluster, ClusterError
 
 SCRAPE_BUDGET_S = 2.0
@@ -33,6 +34,13 @@ def scrape_targets(
     def get(path: str) -> Callable[[], str]:
         return lambda: cluster.get_text(path, timeout_s=SCRAPE_BUDGET_S)
 
+    namespaces = sorted({service.load_namespace, *(one.namespace for one in service.scrape)})
+
+    def derived() -> str:
+        return kube_state.exposition(
+            cluster.objects("pods", namespaces), cluster.objects("deployments", namespaces)
+        )
+
     def service_pods() -> list[ScrapeTarget]:
         return [
             ScrapeTarget(
@@ -50,7 +58,11 @@ def scrape_targets(
         ]
 
     fixed = [
-        _target("kube-state-metrics", "kube-state-metrics", get(KUBE_STATE_METRICS)),
+        _target(
+            "kube-state-metrics",
+            "kube-state-metrics",
+            get(KUBE_STATE_METRICS) if has_kube_state_metrics(cluster) else derived,
+        ),
         *(
             _target("cadvisor", node, get(f"/api/v1/nodes/{node}/proxy/metrics/cadvisor"))
             for node in nodes
@@ -65,6 +77,20 @@ def scrape_targets(
         return [*last, *fixed]
 
     return targets
+
+
+def has_kube_state_metrics(cluster: Cluster) -> bool:
+    """Whether it is where we look for it. Without it, the families that follow from the objects
+    themselves are read from the API server.
+
+    Only "there is no such Service" is a no: one that is there and does not answer is a failed
+    scrape.
+    """
+    try:
+        cluster.get_text(KUBE_STATE_METRICS)
+    except ClusterError as error:
+        return error.code != 404
+    return True
 
 
 def alert_changed(change: AlertChange, started: float) -> AlertChanged:

@@ -7,7 +7,7 @@ runner at a time holds its lock; the kernel lets go of it when the runner dies.
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,11 @@ from rundrill.marked import marked_entry
 from rundrill.plan import ServiceFile
 from rundrill.restore import Restoration, restore
 from rundrill.target import marker
+from rundrill.target.choice import TargetChoice
 from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.target.context import FOLDER as CONTEXTS
+from rundrill.target.context import ContextTarget
+from rundrill.target.interface import Target
 from rundrill.target.local import LocalTarget
 from rundrill.undo import UndoEntry, UndoJournal
 
@@ -81,6 +85,29 @@ class Workplace:
             say=say,
         )
 
+    def target(
+        self,
+        choice: TargetChoice,
+        local: LocalTarget,
+        *,
+        namespaces: Collection[str],
+        kubectl: Path,
+        clock: Clock,
+        say: Callable[[str], None],
+    ) -> Target:
+        """What was asked for; of a cluster that is not ours, `namespaces` must be ready."""
+        if choice.is_ours:
+            return local
+        return ContextTarget(
+            choice.context,
+            home=self.home,
+            scratch=self.scratch,
+            namespaces=namespaces,
+            kubectl=kubectl,
+            clock=clock,
+            say=say,
+        )
+
     def recover(
         self,
         local: LocalTarget,
@@ -130,8 +157,18 @@ class Workplace:
             failure = local.down()
             if failure is not None:
                 failures.append(local.not_down(failure))
+        self._forget_credentials()
         _raise(failures)
         return count
+
+    def _forget_credentials(self) -> None:
+        """Of the clusters of killed runs in which nothing is left to undo."""
+        needed = {Path(entry.kubeconfig) for entry in self.journal.leftovers()}
+        for kubeconfig in (self.home / CONTEXTS).glob("*"):
+            if kubeconfig not in needed:
+                kubeconfig.unlink(missing_ok=True)
+        with suppress(OSError):  # only when nothing is left in it
+            (self.home / CONTEXTS).rmdir()
 
     def recover_marked(
         self,

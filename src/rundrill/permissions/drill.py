@@ -71,8 +71,11 @@ def _detection(service: ServiceFile) -> Found:
     yield _access("", "nodes", "list"), "detection"
     yield _access("", "nodes/proxy", "get"), "detection"
     yield _access("kube-system", "services/proxy", "get"), "detection"
+    for namespace in {service.load_namespace, *(scrape.namespace for scrape in service.scrape)}:
+        # Where there is no kube-state-metrics.
+        yield _access(namespace, "pods", "list"), "detection"
+        yield _access(namespace, "deployments", "list", "apps"), "detection"
     for scrape in service.scrape:
-        yield _access(scrape.namespace, "pods", "list"), "detection"
         yield _access(scrape.namespace, "pods/proxy", "get"), "detection"
 
 

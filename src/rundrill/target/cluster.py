@@ -5,10 +5,10 @@ used, since one field they do not like makes a whole list unreadable.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import urllib3
@@ -119,6 +119,11 @@ class Cluster:
                 fix="`kubectl --kubeconfig FILE config get-contexts` shows what it holds",
             ) from error
 
+    @property
+    def host(self) -> str:
+        """The address of its API server, as a URL."""
+        return str(self._client.configuration.host)
+
     def close(self) -> None:
         """Ends the connections that are kept open."""
         self._client.rest_client.pool_manager.clear()
@@ -209,6 +214,19 @@ class Cluster:
                 if error.code != 404:
                     raise
         return {}
+
+    def objects(
+        self, resource: Literal["pods", "deployments"], namespaces: Iterable[str]
+    ) -> Sequence[Mapping[str, Any]]:
+        """All of a resource in these namespaces, as the API lists them."""
+        root = "/api/v1" if resource == "pods" else "/apis/apps/v1"
+        return [
+            item
+            for namespace in namespaces
+            for item in self.get(f"{root}/namespaces/{quote(namespace, safe='')}/{resource}")[
+                "items"
+            ]
+        ]
 
     def pods(self, namespace: str, selector: str) -> Sequence[Pod]:
         """All pods that match, by name."""

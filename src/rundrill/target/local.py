@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rundrill.base import processes
 from rundrill.base.clock import Clock
-from rundrill.base.wait import WaitTimeoutError, until
 from rundrill.errors import TargetError
 from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.target.ready import await_ready
 
 START_BUDGET_S = 60.0
 READY_BUDGET_S = 120.0
@@ -192,32 +192,14 @@ class LocalTarget:
 
     def _wait_ready(self, cluster: Cluster) -> None:
         self._say("waiting until everything is ready")
-        behind: list[str] = []
-
-        def all_ready() -> bool:
-            behind[:] = [
-                f"{name} ({rollout.available} of {rollout.wanted})"
-                for name, rollout in cluster.rollouts().items()
-                if not rollout.complete
-            ]
-            return not behind
-
-        try:
-            until(
-                all_ready,
-                what="the service to be ready",
-                budget_s=READY_BUDGET_S,
-                every_s=0.2,
-                clock=self._clock,
-            )
-        except WaitTimeoutError as timeout:
-            raise TargetError(
-                f"not ready after {timeout.budget_s:g} s: {', '.join(behind)}",
-                path=self._manifests,
-                fix="`kubectl describe` and `kubectl logs` on a cluster left up with `rundrill up`",
-            ) from timeout
-        except ClusterError as error:
-            raise TargetError(f"the embedded cluster went away: {error}") from error
+        await_ready(
+            cluster,
+            namespaces=None,
+            budget_s=READY_BUDGET_S,
+            clock=self._clock,
+            path=self._manifests,
+            fix="`kubectl describe` and `kubectl logs` on a cluster left up with `rundrill up`",
+        )
 
     def _run(self, command: list[str], budget_s: float, *, codes: tuple[int, ...] = (0,)) -> bytes:
         """What it wrote. Raises `TargetError` for an exit code that is not one of `codes`."""

@@ -19,9 +19,9 @@ from rundrill.permissions import Access, Needs, as_role, merged, needs_of
 from rundrill.permissions.drill import way_back
 from rundrill.plan_command import run as run_plan
 from rundrill.restore import take_snapshot
-from rundrill.sources import scrape_targets
+from rundrill.sources import KUBE_STATE_METRICS, scrape_targets
 from rundrill.target import marker
-from rundrill.target.cluster import Cluster
+from rundrill.target.cluster import Cluster, ClusterError
 
 TOP = Path(__file__).parents[3]
 EXPERIMENTS = sorted((TOP / "experiments").glob("*.yaml"))
@@ -100,15 +100,31 @@ def test_the_marker_asks_for_exactly_what_is_granted_for_it() -> None:
     assert cluster.asked == of(needs("database-down"), "marker")
 
 
+class Bare(Recording):
+    """A cluster without kube-state-metrics, whose objects are in working order."""
+
+    def _request(self, method: str, path: str, **given: Any) -> str:
+        text = super()._request(method, path, **given)
+        if path == KUBE_STATE_METRICS:
+            raise ClusterError('services "kube-state-metrics" not found', 404)
+        listed = json.loads(text)
+        for item in listed["items"]:
+            item["metadata"]["uid"] = "1"
+            item["status"] = {}
+        return json.dumps(listed)
+
+
 def test_the_detection_asks_for_exactly_what_is_granted_for_it() -> None:
     inputs, _ = drill("crash-loop")
-    cluster = Recording()
-    nodes = [*cluster.nodes(), "node"]
     load = type("Load", (), {"metrics_url": "http://127.0.0.1:9/"})()
-    for target in scrape_targets(cluster, nodes, inputs.service, load)():
-        if target.job != "load":
-            target.fetch()
-    assert cluster.asked == of(needs("crash-loop"), "detection")
+    asked: set[str] = set()
+    for cluster in (Recording(), Bare()):
+        nodes = [*cluster.nodes(), "node"]
+        for target in scrape_targets(cluster, nodes, inputs.service, load)():
+            if target.job != "load":
+                target.fetch()
+        asked |= cluster.asked
+    assert asked == of(needs("crash-loop"), "detection")
 
 
 def test_the_books_ask_for_no_more_than_is_granted_for_the_audit() -> None:

@@ -20,8 +20,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("experiments", "runbooks", "deploy", "load"):
         shutil.copytree(TOP / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rundrill.cli.Workplace", _never)
-    monkeypatch.setattr("rundrill.cli.find_kubectl", _never)
+    monkeypatch.setattr("rundrill.run_command.Workplace", _never)
+    monkeypatch.setattr("rundrill.run_command.find_kubectl", _never)
     return tmp_path
 
 

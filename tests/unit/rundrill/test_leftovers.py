@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from rundrill import cli
+from rundrill import run_command
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import MachineError, TargetError
 from rundrill.faults import FAULTS
@@ -314,7 +314,8 @@ def test_what_kept_a_cluster_from_ending_is_told_and_its_undo_entry_stays(
     place = town.place()
     place.journal.write(town.entry("run-1"))
     monkeypatch.setattr(LocalTarget, "down", lambda _: "process 7 does not end")
-    told = cli._end(town.local(), place, MonotonicClock())
+    local = town.local()
+    told = run_command.end(local, local, place, MonotonicClock())
     assert str(told).startswith(f"{town.kubeconfig}: the embedded cluster is not down: process 7")
     assert "fix: run `rundrill down`" in str(told)
     (entry,) = place.journal.leftovers()
