@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from fakes import FakeClock
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.errors import TargetError
@@ -16,7 +17,6 @@ from rundrill.target.cluster import Cluster
 from rundrill.target.context import ContextTarget
 from rundrill.undo import UndoEntry
 from rundrill.workplace import Workplace
-from tests.fakes import FakeClock
 
 NOBODY = "https://127.0.0.1:9"
 
