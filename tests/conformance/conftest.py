@@ -13,6 +13,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from chance import BY_CHANCE  # noqa: E402 - the folder is no package
 from clients import find_kubectls  # noqa: E402 - the folder is no package
 from golden import recorded_releases  # noqa: E402 - the folder is no package
 from players import Transcripts  # noqa: E402 - the folder is no package
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.conformance)
             item.add_marker(pytest.mark.timeout(900))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if BY_CHANCE:
+        terminalreporter.section("said once by the real cluster, and played again")
+        terminalreporter.line("\n".join(BY_CHANCE))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
 """Every command of the runbook, and those around it, answers as a real cluster did."""
 
+from collections.abc import Sequence
+
 import pytest
+from chance import BY_CHANCE
 from clients import find_kubectls
 from differences import Difference, compare, load_differences
 from golden import read_golden, recorded_releases
@@ -12,6 +15,9 @@ SCENARIOS = load_scenarios()
 CLIENTS = find_kubectls()
 DIFFERENCES = load_differences()
 USED: set[Difference] = set()
+ATTEMPTS = 3
+"""A real cluster is not ours to mend, and it has moments: an Event more, a line that a slower
+watch prints. What was recorded is wrong when it says otherwise each time. Ours gets one."""
 
 
 @pytest.mark.parametrize(
@@ -34,21 +40,38 @@ def test_a_command_answers_as_a_real_cluster_did(
     is_recording = request.config.getoption("--update-golden", default=False)
     if client.release not in recorded_releases() and not is_recording:
         pytest.skip(f"nothing was recorded with kubectl {client.release}: {client.path}")
-    here = transcripts.of(client, scenario)[number]
     golden = read_golden(scenario.name, client.release)
     commands = [record["command"] for record in golden]
     assert commands == [step.run for step in scenario.commands], (
         f"{scenario.name} has changed since it was recorded: "
         "pytest tests/conformance --kubeconfig realkube --update-golden"
     )
-    case = f"{scenario.name}: {here['command']}"
+    case = f"{scenario.name}: {golden[number]['command']}"
+    attempts = 1 if cluster.is_ours or is_recording else ATTEMPTS
+    for attempt in range(attempts):
+        try:
+            here = transcripts.of(client, scenario, attempt=attempt)[number]
+        except AssertionError as error:
+            unknown = [str(error)]
+        else:
+            unknown = _unknown(case, compare(golden[number], here), cluster)
+        if not unknown:
+            break
+        told = f"{case}\n(- as recorded, + this time)\n" + "\n".join(unknown)
+        if attempt + 1 < attempts:
+            BY_CHANCE.append(told)
+    assert not unknown, told
+
+
+def _unknown(case: str, lines: Sequence[str], cluster: Cluster) -> list[str]:
+    """Those that no documented difference covers."""
     unknown = []
-    for line in compare(golden[number], here):
+    for line in lines:
         rows = [row for row in DIFFERENCES if cluster.is_ours and row.covers(case, line)]
         USED.update(rows)
         if not rows:
             unknown.append(line)
-    assert not unknown, f"{case}\n(- the real cluster, + this one)\n" + "\n".join(unknown)
+    return unknown
 
 
 def test_every_documented_difference_is_still_one(
