@@ -23,3 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files of the tests that run; those of a cluster from the one in use",
     )
+    parser.addoption(
+        "--kubeconfig",
+        help="run against this cluster; `realkube` starts the real one of $REALKUBE (root, Debian)",
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import realkube
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -19,20 +20,12 @@ from golden import recorded_releases  # noqa: E402 - the folder is no package
 from players import Transcripts  # noqa: E402 - the folder is no package
 from transcript import Cluster  # noqa: E402 - the folder is no package
 
-REALKUBE = Path(os.environ.get("REALKUBE", HERE.parents[2] / "shared" / "realkube"))
 IMAGES = (
     "conformance/web:v1",
     "conformance/web:v2",
     "conformance/crash:v1",
     "conformance/sleep:v1",
 )
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--kubeconfig",
-        help="run against this cluster; `realkube` starts the real one of $REALKUBE (root, Debian)",
-    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -94,26 +87,10 @@ def local_cluster(
 
 
 def _real(scratch: Path) -> Iterator[Cluster]:
-    """That of `$REALKUBE`; taken down afterwards unless it was up before."""
-    if not (REALKUBE / "up.sh").exists():
-        pytest.skip(f"no real cluster in {REALKUBE}: set REALKUBE")
-    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
-        pytest.skip("the real cluster needs root on Debian")
-    client = find_kubectls()[0]
-    told = scratch / "up.txt"
-    # To a file and not through a pipe, which what is started might hold open.
-    with told.open("w") as log:
-        done = subprocess.run(
-            [REALKUBE / "up.sh"], stdout=subprocess.PIPE, stderr=log, text=True, check=False
-        )
-    assert done.returncode == 0, told.read_text()
-    try:
+    with realkube.running(scratch) as kubeconfig:
         for image in IMAGES:
             _make_image(image, scratch / "image")
-        yield Cluster(Path(done.stdout.strip()), scratch, False, client)
-    finally:
-        if "already up" not in told.read_text():
-            subprocess.run([REALKUBE / "down.sh"], check=True)
+        yield Cluster(kubeconfig, scratch, False, find_kubectls()[0])
 
 
 def _make_image(image: str, folder: Path) -> None:
@@ -123,7 +100,7 @@ def _make_image(image: str, folder: Path) -> None:
     folder.mkdir()
     # The label keeps the images apart: alike, they would have one id and name.
     (folder / "Dockerfile").write_text(f"FROM realkube/debian-python:local\nLABEL image={image}\n")
-    subprocess.run([REALKUBE / "image.sh", "--add", image, folder], check=True)
+    subprocess.run([realkube.FOLDER / "image.sh", "--add", image, folder], check=True)
     shutil.rmtree(folder)
 
 
