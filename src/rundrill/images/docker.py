@@ -89,6 +89,8 @@ class Docker:
         try:
             return subprocess.run(
                 [self._program, *arguments],
+                # An attestation makes a list of images of one image, which kind does not load.
+                env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=budget_s,
