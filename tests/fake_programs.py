@@ -40,6 +40,9 @@ elif said.startswith("image inspect"):
     if words[-1] not in there:
         sys.exit("Error: No such image: " + words[-1])
     print(json.dumps(there[words[-1]]))
+elif name == "docker" and words[0] == "build" and not (here / "elsewhere").exists():
+    tag = words[words.index("--tag") + 1]
+    images.write_text(json.dumps({{**json.loads(images.read_text()), tag: {{}}}}))
 elif name == "docker" and words[0] == "run":
     print((here / "python.json").read_text())
 """
@@ -67,6 +70,10 @@ class FakePrograms:
     def images(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         """Which images there are, with their labels."""
         (self.folder / "images").write_text(json.dumps(labels), encoding="utf-8")
+
+    def builds_elsewhere(self) -> None:
+        """From now on what is built is not among the images."""
+        (self.folder / "elsewhere").touch()
 
     def failures(self, messages: Mapping[str, str]) -> None:
         """How a command line begins that fails (`kind load`), and what it says then."""

@@ -144,6 +144,12 @@ def test_each_failure_is_one_message(
         assert words in str(raised.value)
 
 
+def test_an_image_that_another_builder_keeps_is_told(fake: FakePrograms) -> None:
+    fake.builds_elsewhere()
+    with pytest.raises(MachineError, match=rf"(?s){SERVICE}: .*not in this Docker.*buildx use"):
+        builder().build_service()
+
+
 def test_a_local_base_that_is_not_here_is_named(fake: FakePrograms) -> None:
     with pytest.raises(MachineError, match=r"(?s)other:1: there is no such image.*docker image ls"):
         builder(base="other:1", local=True).build_service()
