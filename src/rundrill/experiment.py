@@ -191,9 +191,16 @@ def _open(path: Path, lock: ExitStack) -> Session:
         cluster = Cluster(local.kubeconfig, scratch=place.scratch)
         needs = needs_of(plan, inputs.service).needs
         require_allowed(cluster, needs, path=local.kubeconfig)
+        load_url = local.service_url(
+            cluster,
+            namespace=inputs.service.load_namespace,
+            service=inputs.service.load_service,
+            port=inputs.service.load_port,
+        )
         instruments = Instruments(
             cluster=cluster,
             service=inputs.service,
+            load_url=load_url,
             profile=plan.load,
             rules=inputs.rules,
             routing=inputs.routing,
@@ -208,6 +215,7 @@ def _open(path: Path, lock: ExitStack) -> Session:
         plan=plan,
         site=Site(
             kubeconfig=local.kubeconfig,
+            load_url=load_url,
             kubectl=kubectl,
             scratch=place.scratch,
             journal=place.journal,

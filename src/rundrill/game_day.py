@@ -109,6 +109,7 @@ def run(
         instruments = Instruments(
             cluster=cluster,
             service=legs[0].inputs.service,
+            load_url=site.load_url,
             profile=legs[0].plan.load,
             rules=legs[0].inputs.rules,
             routing=alertmanager or legs[0].inputs.routing,

@@ -16,9 +16,10 @@ from rundrill.model import Arm, Outcome, Plan
 from rundrill.permissions import require_inside
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
-from rundrill.session import Site, require_room, uninterrupted
+from rundrill.session import Site, require_room, target_errors, uninterrupted
 from rundrill.target import choice
 from rundrill.target.choice import TargetChoice
+from rundrill.target.cluster import Cluster
 from rundrill.target.interface import Target
 from rundrill.target.local import LocalTarget
 from rundrill.workplace import Workplace
@@ -84,13 +85,14 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
             wanted, local, namespaces=_namespaces(legs), kubectl=kubectl, clock=clock, say=_say
         )
         up = target.running()
-        if up is not None and options.compress not in (None, up):
+        if wanted.is_ours and up is not None and options.compress not in (None, up):
             raise TargetError(
                 f"the target is up at compression {up:g}, not {options.compress:g}",
                 path=target.kubeconfig,
                 fix="leave out --compress, or run `rundrill down` first",
             )
-        legs = game_day.make_legs(plans(options.compress if up is None else up), arms=arms)
+        is_given = up is not None and wanted.is_ours
+        legs = game_day.make_legs(plans(up if is_given else options.compress), arms=arms)
         plan = legs[0].plan
         _say(f"compression {plan.compression:g}: {plan.compression_reason}")
         detectors.require_usable(detector, read[0].rules, compression=plan.compression, clock=clock)
@@ -104,6 +106,7 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
                 legs,
                 site=Site(
                     kubeconfig=target.kubeconfig,
+                    load_url=_load_url(target, legs, scratch=workplace.scratch),
                     kubectl=kubectl,
                     scratch=workplace.scratch,
                     journal=workplace.journal,
@@ -156,6 +159,17 @@ def end(
     # The embedded cluster takes its fault with it.
     first, then = (ended, recovered) if target is local else (recovered, ended)
     return first() or then()
+
+
+def _load_url(target: Target, legs: Sequence[Leg], *, scratch: Path) -> str:
+    service = legs[0].inputs.service
+    with target_errors(target.kubeconfig):
+        return target.service_url(
+            Cluster(target.kubeconfig, scratch=scratch),
+            namespace=service.load_namespace,
+            service=service.load_service,
+            port=service.load_port,
+        )
 
 
 def _namespaces(legs: Sequence[Leg]) -> frozenset[str]:

@@ -49,9 +49,13 @@ FREE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where and with what drills are run: a cluster, a kubectl, the folders of this machine."""
+    """Where and with what drills are run: a cluster, a kubectl, the folders of this machine.
+
+    `load_url` is where the load reaches the service.
+    """
 
     kubeconfig: Path
+    load_url: str
     kubectl: Path
     scratch: Path
     journal: UndoJournal

@@ -16,6 +16,7 @@ from rundrill.base.clock import Clock
 from rundrill.base.wait import WaitTimeoutError
 from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.faults import FAULTS
+from rundrill.images.build import Sources
 from rundrill.marked import marked_entry
 from rundrill.plan import ServiceFile
 from rundrill.restore import Restoration, restore
@@ -25,10 +26,13 @@ from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.context import FOLDER as CONTEXTS
 from rundrill.target.context import ContextTarget
 from rundrill.target.interface import Target
+from rundrill.target.kind import KindTarget
 from rundrill.target.local import LocalTarget
 from rundrill.undo import UndoEntry, UndoJournal
 
 UNDO_BUDGET_S = 60.0
+KIND_CONFIG = Path("kind-config.yaml")
+KIND_MANIFESTS = Path("deploy/overlays/kind")
 
 
 class Workplace:
@@ -98,6 +102,18 @@ class Workplace:
         """What was asked for; of a cluster that is not ours, `namespaces` must be ready."""
         if choice.is_ours:
             return local
+        if choice.kind == "kind":
+            return KindTarget(
+                self.home / "kind",
+                scratch=self.scratch,
+                config=KIND_CONFIG,
+                manifests=KIND_MANIFESTS,
+                sources=Sources(root=Path()),
+                kubectl=kubectl,
+                clock=clock,
+                say=say,
+                base_image=os.environ.get("BASE_IMAGE"),
+            )
         return ContextTarget(
             choice.context,
             home=self.home,

@@ -100,6 +100,7 @@ def test_a_game_day_without_a_permission_starts_and_makes_nothing(
     inputs = read_inputs(TOP / "experiments" / "crash-loop.yaml")
     site = Site(
         kubeconfig=tmp_path / "kubeconfig",
+        load_url="http://127.0.0.1:1",
         kubectl=Path("kubectl"),
         scratch=tmp_path,
         journal=SimpleNamespace(),
