@@ -106,7 +106,7 @@ def _parts(
     first: list[tuple[float, PartName]] = []
     if times.landed is not None:
         first.append((times.landed, "land"))
-    harmed = _harmed(record, since)
+    harmed = _first_harm(record, since)
     if harmed is not None:
         first.append((harmed, "harm"))
     ends = sorted((at, name) for at, name in first if times.injected <= at <= since)
@@ -121,7 +121,7 @@ def _parts(
         start = end
 
 
-def _harmed(record: Record, since: float) -> float | None:
+def _first_harm(record: Record, since: float) -> float | None:
     """The end of the second in which the first request failed; not later than `since` where both
     were within it, and nobody can tell which came first."""
     harm = record.times.first_harm
@@ -185,7 +185,7 @@ def _notes(
         return
     for what, at in (
         ("the fault had proven that it landed", times.landed),
-        ("the first request of a customer failed", _harmed(record, since)),
+        ("the first request of a customer failed", _first_harm(record, since)),
     ):
         if at is not None and at > since:
             yield f"its condition held {at - since:.1f} s before {what}"

@@ -5,6 +5,7 @@ from typing import Final
 
 from rundrill.events import UNKNOWN_HARM, AlertChanged, LoadSampled, SteadyStateSampled
 from rundrill.model import Finding
+from rundrill.verdict import customers
 from rundrill.verdict.detection import floor
 from rundrill.verdict.harm import error_limit
 from rundrill.verdict.history import alerts, spells
@@ -77,8 +78,8 @@ def _unalerted(record: Record) -> Iterator[Finding]:
     if end - start <= max(allowed_s, SILENT_S):
         return
     inside = [s for s in record.all(LoadSampled) if start < s.at <= end]
-    failed = sum(s.failed + s.dropped for s in inside)
-    requests = sum(s.completed + s.dropped for s in inside)
+    failed = sum(customers.failed(s) for s in inside)
+    requests = sum(customers.ended(s) for s in inside)
     yield Finding(
         id="unalerted-harm",
         severity="warning",
@@ -97,7 +98,7 @@ def _unheard(record: Record) -> Iterator[tuple[float, float]]:
         for spell in spells(record, alert)
         if spell.state == "firing"
     )
-    for start, end in _harmed(record):
+    for start, end in _stretches(record):
         at = start
         for begins, ends in fired:
             if ends <= at or begins >= end:
@@ -108,9 +109,8 @@ def _unheard(record: Record) -> Iterator[tuple[float, float]]:
             yield at, end
 
 
-def _harmed(record: Record) -> Sequence[tuple[float, float]]:
-    """From the injection until the undo: when more failed than the steady state allows, or nothing
-    was answered at all while requests waited."""
+def _stretches(record: Record) -> Sequence[tuple[float, float]]:
+    """The seconds of harm from the injection until the undo, where they are near each other."""
     injected, undo = record.times.injected, record.started("undo")
     if injected is None:
         return ()
@@ -119,9 +119,7 @@ def _harmed(record: Record) -> Sequence[tuple[float, float]]:
     for s in record.all(LoadSampled):
         if s.at <= injected or (undo is not None and s.at > undo):
             continue
-        failed, ended = s.failed + s.dropped, s.completed + s.dropped
-        hung = ended == 0 and s.in_flight > 0 and s.oldest_in_flight_s > 1.0
-        if not hung and failed <= limit * ended:
+        if not customers.harmed(s, limit):
             continue
         began = s.at - 1.0
         if found and began - found[-1][1] <= SILENT_S:
