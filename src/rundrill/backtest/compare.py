@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from rundrill.backtest.measure import AlertTrial, tried
 from rundrill.backtest.past import PastDrill
 from rundrill.backtest.replay import Replay, replay, require_evaluated, require_metrics
+from rundrill.base import units
 from rundrill.detection import AlertChange, RecordingRule, RuleSet
 from rundrill.detection.recording import Recording
 from rundrill.detection.rules import compile_rule
-from rundrill.report import units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
