@@ -222,6 +222,7 @@ class Rig:
             emit=self.events.append,
             clock=self.clock,
             started=self.clock.at,
+            stale_after_s=lambda: 3.0,
         )
         self.clock.on_second = observer.look
         self.drill = Drill(
