@@ -7,6 +7,7 @@ from pathlib import Path
 from rundrill.base import document
 from rundrill.base.document import Node
 from rundrill.errors import ExperimentError
+from rundrill.plan.contexts import AllowedContext, read_contexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class ServiceFile:
     `key|id|status|amount|currency`; `charges` are the books to compare it with.
     `oldest_in_flight` is PromQL for how long the service's oldest open request waits, in seconds:
     a hang is seen by it while it lasts. `alertmanager` is the configuration that says who is told
-    of alerts; without it nobody is notified.
+    of alerts; without it nobody is notified. `contexts` are where drills may run beside the
+    clusters of their own.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class ServiceFile:
     charges: tuple[ChargeBook, ...] = ()
     oldest_in_flight: str | None = None
     alertmanager: Path | None = None
+    contexts: tuple[AllowedContext, ...] = ()
 
 
 def read_service(path: Path) -> ServiceFile:
@@ -76,6 +79,7 @@ def read_service(path: Path) -> ServiceFile:
         charges=() if charges is None else tuple(_book(item) for item in charges.elements()),
         oldest_in_flight=None if oldest is None else oldest.text,
         alertmanager=None if alertmanager is None else existing_path(alertmanager),
+        contexts=read_contexts(root.find("contexts")),
     )
     for node in (root, local, load):
         node.close()
