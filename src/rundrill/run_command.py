@@ -4,20 +4,23 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rundrill import detectors, experiment, game_day, notifiers, report_command, timing_options
 from rundrill.base import out
 from rundrill.base.clock import Clock
 from rundrill.errors import RundrillError, TargetError
-from rundrill.game_day import Leg, Listener
+from rundrill.game_day import Ended, Leg, Listener
 from rundrill.inputs import Inputs, plans_on, read_inputs
 from rundrill.model import Arm, Outcome, Plan
 from rundrill.permissions import require_inside
+from rundrill.plan.contexts import AllowedContext, longest_s
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Site, require_room, target_errors, uninterrupted
 from rundrill.target import choice
+from rundrill.target.allowed import SURE, require_named, require_no_blackout
 from rundrill.target.choice import TargetChoice
 from rundrill.target.cluster import Cluster
 from rundrill.target.interface import Target
@@ -36,6 +39,9 @@ def add_parser(
     parser.add_argument("experiment", type=Path, nargs="+", help="files of experiments/")
     timing_options.add_options(parser)
     choice.add_option(parser)
+    parser.add_argument(
+        SURE, metavar="NAME", help="of a context that looks like production, if that is meant"
+    )
     arms = parser.add_mutually_exclusive_group()
     arms.add_argument(
         "--with-control",
@@ -71,6 +77,7 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
     for path in options.experiment:
         experiment.check(path)
     require_room(options.runs)
+    allowed = _allowed(options, legs)
     kubectl = find_kubectl()
     detector = detectors.detector_choice(options.detector)
     alerts = {alert for leg in legs for alert in leg.plan.expected_alerts}
@@ -82,7 +89,14 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
         local = workplace.local(read[0].service, kubectl=kubectl, clock=clock, say=_say)
         workplace.recover(local, clock=clock, say=_say)
         target = workplace.target(
-            wanted, local, namespaces=_namespaces(legs), kubectl=kubectl, clock=clock, say=_say
+            wanted,
+            local,
+            namespaces=_namespaces(legs),
+            kubectl=kubectl,
+            clock=clock,
+            say=_say,
+            load_url=None if allowed is None else allowed.load_url,
+            sure=options.yes_i_am_sure,
         )
         up = target.running()
         if wanted.is_ours and up is not None and options.compress not in (None, up):
@@ -123,6 +137,12 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
                     unended = end(target, local, workplace, clock)
                 if unended is not None:
                     sys.stderr.write(f"rundrill: {unended}\n")
+    code = _told(folder, ended)
+    return code if unended is None else BAD_INPUT
+
+
+def _told(folder: Path, ended: Sequence[Ended]) -> int:
+    """Says the answer, gives the exit code. Raises what kept a single drill from one."""
     errors = [leg.error for leg in ended if leg.error is not None]
     if len(ended) == 1 and errors:
         raise errors[0]
@@ -130,8 +150,6 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
     for error in errors:
         sys.stderr.write(f"rundrill: {error}\n")
         code = code or BAD_INPUT
-    if unended is not None:
-        return BAD_INPUT
     aborted = any(leg.verdict and leg.verdict.outcome is Outcome.ABORTED for leg in ended)
     return Outcome.ABORTED.exit_code if aborted else code
 
@@ -159,6 +177,27 @@ def end(
     # The embedded cluster takes its fault with it.
     first, then = (ended, recovered) if target is local else (recovered, ended)
     return first() or then()
+
+
+def _allowed(options: argparse.Namespace, legs: Sequence[Leg]) -> AllowedContext | None:
+    """What service.yaml says of the context; None where the cluster is one of ours.
+
+    Raises `TargetError` when no drill may run there, or not now.
+    """
+    wanted: TargetChoice = options.target
+    if wanted.kind != "context":
+        if options.yes_i_am_sure is not None:
+            raise TargetError(f"{SURE} is for a context, not for {wanted.name}")
+        return None
+    service = legs[0].inputs.service
+    allowed = require_named(wanted.context, service.contexts, service=service.path)
+    require_no_blackout(
+        allowed,
+        now=datetime.now(UTC),
+        lasts_s=sum(longest_s(leg.plan) for leg in legs),
+        service=service.path,
+    )
+    return allowed
 
 
 def _load_url(target: Target, legs: Sequence[Leg], *, scratch: Path) -> str:

@@ -98,8 +98,13 @@ class Workplace:
         kubectl: Path,
         clock: Clock,
         say: Callable[[str], None],
+        load_url: str | None = None,
+        sure: str | None = None,
     ) -> Target:
-        """What was asked for; of a cluster that is not ours, `namespaces` must be ready."""
+        """What was asked for; of a cluster that is not ours, `namespaces` must be ready.
+
+        `sure` is the name of a context that looks like production and is meant.
+        """
         if choice.is_ours:
             return local
         if choice.kind == "kind":
@@ -122,6 +127,8 @@ class Workplace:
             kubectl=kubectl,
             clock=clock,
             say=say,
+            load_url=load_url,
+            sure=sure,
         )
 
     def recover(

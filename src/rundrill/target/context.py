@@ -14,8 +14,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import yaml
+
 from rundrill.base.clock import Clock
 from rundrill.errors import TargetError
+from rundrill.target.allowed import identity_of, require_sure
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.ready import await_ready
 
@@ -42,6 +45,7 @@ class ContextTarget:
         clock: Clock,
         say: Say,
         load_url: str | None = None,
+        sure: str | None = None,
     ) -> None:
         self.name = f"context:{context}"
         self.context = context
@@ -53,6 +57,7 @@ class ContextTarget:
         self._clock = clock
         self._say = say
         self._load_url = load_url
+        self._sure = sure
 
     def running(self) -> float | None:
         """None: what is up here is not known, and no timer of it is divided."""
@@ -61,10 +66,13 @@ class ContextTarget:
     def up(self, *, compression: float, keep: bool) -> Cluster:
         """Takes the context's own kubeconfig and waits until the service is ready.
 
-        `compression` changes nothing here. Raises `TargetError`.
+        `compression` changes nothing here. Raises `TargetError`, also for a cluster that looks like
+        production where nobody said that it is meant.
         """
         del compression, keep
         cluster = self.connect()
+        config = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))
+        require_sure(identity_of(config, self.context), sure=self._sure)
         self._say(f"on {self.name}: {cluster.host}, Kubernetes {self._version(cluster)}")
         await_ready(
             cluster,
