@@ -1,6 +1,7 @@
 """The images as containers, built from a local base: no registry, no network, nobody's rights.
 
-`$RUNDRILL_LOCAL_BASE` names the base; by default it is the one of the real cluster beside us.
+`$RUNDRILL_LOCAL_BASE` names the base; by default it is the one of the real cluster beside us. With
+`$RUNDRILL_REQUIRE_CONTAINERS`, as in CI where there is one, these tests fail instead of skipping.
 """
 
 import json
@@ -10,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -38,15 +39,22 @@ def docker(*words: str, check: bool = True) -> "subprocess.CompletedProcess[str]
     return subprocess.run(["docker", *words], capture_output=True, text=True, check=check)
 
 
+def missing(what: str) -> NoReturn:
+    reason = f"no container images: {what}"
+    if os.environ.get("RUNDRILL_REQUIRE_CONTAINERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="module")
 def images() -> list[str]:
     """All of them, built. A machine that cannot is told in one line."""
     if shutil.which("docker") is None:
-        pytest.skip("no container images: docker is not installed")
+        missing("docker is not installed")
     if docker("version", check=False).returncode != 0:
-        pytest.skip("no container images: the Docker daemon does not answer")
+        missing("the Docker daemon does not answer")
     if docker("image", "inspect", BASE, check=False).returncode != 0:
-        pytest.skip(f"no container images: there is no local base {BASE} (RUNDRILL_LOCAL_BASE)")
+        missing(f"there is no local base {BASE} (RUNDRILL_LOCAL_BASE)")
     builder = Builder(Sources(root=ROOT), docker=Docker(), say=print, base=BASE, local=True)
     service = builder.build_service()
     wanted = named_images(ROOT / "deploy" / "overlays" / "real", find_kubectl())
