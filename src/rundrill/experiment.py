@@ -28,6 +28,7 @@ from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Session, Site, require_room, target_errors
 from rundrill.target.cluster import Cluster
+from rundrill.watchdog import Watchdog
 from rundrill.workplace import Workplace
 
 ABORT_ON = (KeyboardInterrupt, SystemExit, InterruptExecution)
@@ -185,6 +186,15 @@ def _open(path: Path, lock: ExitStack) -> Session:
     place.require_free(local.kubeconfig, clock=clock, say=_say)
     plan = make_plan(inputs, target=local.name, compression=compression, wall_s=0.0)
     require_inside(plan)
+    site = Site(
+        kubeconfig=local.kubeconfig,
+        kubectl=kubectl,
+        scratch=place.scratch,
+        journal=place.journal,
+        clock=clock,
+        place=place,
+        outlives=True,
+    )
     runs = Path("runs")
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{path.stem}"
     with target_errors(local.kubeconfig):
@@ -203,17 +213,24 @@ def _open(path: Path, lock: ExitStack) -> Session:
             scratch=place.scratch,
         )
     require_room(runs)
+    watchdog = Watchdog(
+        site.guarded,
+        cluster=cluster,
+        limits=inputs.service.limits,
+        lease_namespace=inputs.service.load_namespace,
+        day=run_id,
+        clock=clock,
+        say=_say,
+    )
+    lock.callback(watchdog.stop)
+    with target_errors(local.kubeconfig):
+        watchdog.start()
     session = Session(
         inputs=inputs,
         plan=plan,
-        site=Site(
-            kubeconfig=local.kubeconfig,
-            kubectl=kubectl,
-            scratch=place.scratch,
-            journal=place.journal,
-            clock=clock,
-        ),
+        site=site,
         instruments=instruments,
+        watchdog=watchdog,
         run_id=run_id,
         folder=runs / run_id,
         listeners=[Console()],
