@@ -78,7 +78,7 @@ class RunnerProcess:
                 fields = _stat(int(folder.name))
                 argv = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
                 if int(fields[1]) == self._pid and (
-                    argv[0] == self._kubectl or any(word.endswith(_LEASH) for word in argv)
+                    self._kubectl in argv[:2] or any(word.endswith(_LEASH) for word in argv)
                 ):
                     found.append(_Command(pid=int(folder.name), born=fields[19]))
         return found
