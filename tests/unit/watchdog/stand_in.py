@@ -86,7 +86,9 @@ class Runner:
             with (self.folder / "events.jsonl").open("x", encoding="utf-8") as file:
                 self.log = e.EventLog(file, watchdog.hear)
                 self.log.emit(
-                    e.DrillStarted(at=0.0, run_id=RUN, wall_time="", plan=PLAN, versions={}, rules={})
+                    e.DrillStarted(
+                        at=0.0, run_id=RUN, wall_time="", plan=PLAN, versions={}, rules={}
+                    )
                 )
                 watchdog.start()
                 try:
@@ -169,9 +171,7 @@ class Runner:
         marker.release(self.cluster, namespaces=NAMESPACES, run_id=RUN)
         self.place.journal.remove(entry)
         self.log.emit(
-            e.FaultUndone(
-                at=self.now(), undone=True, evidence=done.evidence, differences=done.left
-            )
+            e.FaultUndone(at=self.now(), undone=True, evidence=done.evidence, differences=done.left)
         )
 
     def _reach(self, word: str, watchdog: Watchdog) -> None:
@@ -190,10 +190,18 @@ class Runner:
         while not over.wait(0.1):
             self.log.emit(
                 e.LoadSampled(
-                    at=self.now(), issued=20, completed=20, ok=20 - self.failing,
-                    failed=self.failing, dropped=0, in_flight=0, oldest_in_flight_s=0.0,
-                    p50_ms=None, p95_ms=None, p99_ms=None,
-                )  # fmt: skip
+                    at=self.now(),
+                    issued=20,
+                    completed=20,
+                    ok=20 - self.failing,
+                    failed=self.failing,
+                    dropped=0,
+                    in_flight=0,
+                    oldest_in_flight_s=0.0,
+                    p50_ms=None,
+                    p95_ms=None,
+                    p99_ms=None,
+                )
             )
 
 

@@ -342,7 +342,10 @@ def test_a_runner_in_the_place_of_one_that_is_being_undone_is_refused(scene: Sce
     scene.process.kill()
     scene.process.wait()
     assert Workplace(scene.home).in_use()
-    with pytest.raises(MachineError, match="another drill is running"), Workplace(scene.home).lock():
+    with (
+        pytest.raises(MachineError, match="another drill is running"),
+        Workplace(scene.home).lock(),
+    ):
         pass
     os.kill(scene.watchdog, signal.SIGCONT)
     scene.await_end_of_watchdog()
