@@ -35,7 +35,7 @@ SILENCE_S: Final = 30.0
 LOOK_S: Final = 0.5
 HEED_S: Final = 1.0
 """How long a drill may take to heed by itself; then its command is interrupted."""
-END_GRACE_S: Final = 10.0
+END_GRACE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from rundrill.restore import restore, take_snapshot
 from rundrill.target import marker
 from rundrill.target.cluster import Cluster
 from rundrill.undo import UndoEntry
-from rundrill.watchdog import Begin, Guarded, Watchdog
+from rundrill.watchdog import Begin, Guarded, Watchdog, keeper
 from rundrill.workplace import Workplace
 
 RUN = "run-1"
@@ -59,6 +59,7 @@ class Runner:
         return self.clock.now() - self.started
 
     def run(self) -> None:
+        keeper.SILENCE_S = self.options.get("watchdog_silence_s", keeper.SILENCE_S)
         with self.place.lock():
             self.place.scratch.mkdir()
             self.cluster = Cluster(self.kubeconfig, scratch=self.place.scratch)

@@ -239,6 +239,15 @@ def test_without_its_watchdog_the_runner_aborts_with_one_message(scene: Scene) -
     require_undone(scene, "the watchdog is gone, and without it no drill goes on")
 
 
+def test_a_watchdog_that_hangs_is_none(scene: Scene) -> None:
+    scene.start(stay="injected", watchdog_silence_s=2.0)
+    scene.reach("injected")
+    os.kill(scene.watchdog, signal.SIGSTOP)
+    scene.finish()
+    require_undone(scene, "the watchdog has told nothing for 2 s")
+    assert not alive(scene.watchdog)
+
+
 def test_a_watchdog_that_cannot_begin_keeps_the_drill_from_it(scene: Scene) -> None:
     """The Lease that it is to renew is gone."""
     scene.start(stay="baseline")
