@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rundrill import (
+    abort_command,
     backtest_command,
     coverage_command,
     export_command,
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "up": lambda: _up(options, clock),
         "down": lambda: _down(options, clock),
         "recover": lambda: _recover(options, clock),
+        "abort": lambda: abort_command.run(clock),
         "report": lambda: report_command.run(options),
         "plan": lambda: plan_command.run(options),
         "show": lambda: show_command.run(options),
@@ -213,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="where the drill was to end long ago: revert all that changed since, whoever did it",
     )
+    abort_command.add_parser(commands)
     report_command.add_parser(commands)
     show_command.add_parser(commands)
     lint_command.add_parser(commands)

@@ -28,6 +28,7 @@ from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Session, Site, require_room, target_errors
 from rundrill.target.cluster import Cluster
+from rundrill.watchdog import Watchdog
 from rundrill.workplace import Workplace
 
 ABORT_ON = (KeyboardInterrupt, SystemExit, InterruptExecution)
@@ -197,6 +198,16 @@ def _open(path: Path, lock: ExitStack) -> Session:
             service=inputs.service.load_service,
             port=inputs.service.load_port,
         )
+        site = Site(
+            kubeconfig=local.kubeconfig,
+            load_url=load_url,
+            kubectl=kubectl,
+            scratch=place.scratch,
+            journal=place.journal,
+            clock=clock,
+            place=place,
+            outlives=True,
+        )
         instruments = Instruments(
             cluster=cluster,
             service=inputs.service,
@@ -210,18 +221,24 @@ def _open(path: Path, lock: ExitStack) -> Session:
             scratch=place.scratch,
         )
     require_room(runs)
+    watchdog = Watchdog(
+        site.guarded,
+        cluster=cluster,
+        limits=inputs.service.limits,
+        lease_namespace=inputs.service.load_namespace,
+        day=run_id,
+        clock=clock,
+        say=_say,
+    )
+    lock.callback(watchdog.stop)
+    with target_errors(local.kubeconfig):
+        watchdog.start()
     session = Session(
         inputs=inputs,
         plan=plan,
-        site=Site(
-            kubeconfig=local.kubeconfig,
-            load_url=load_url,
-            kubectl=kubectl,
-            scratch=place.scratch,
-            journal=place.journal,
-            clock=clock,
-        ),
+        site=site,
         instruments=instruments,
+        watchdog=watchdog,
         run_id=run_id,
         folder=runs / run_id,
         listeners=[Console()],

@@ -125,11 +125,14 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
                     scratch=workplace.scratch,
                     journal=workplace.journal,
                     clock=clock,
+                    place=workplace,
+                    outlives=up is not None or not wanted.is_ours,
                 ),
                 runs=options.runs,
                 listener=_listener(len(legs)),
                 detector=detector,
                 alertmanager=alertmanager,
+                say=_say,
             )
         finally:
             if up is None:

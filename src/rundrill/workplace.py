@@ -33,6 +33,8 @@ from rundrill.undo import UndoEntry, UndoJournal
 UNDO_BUDGET_S = 60.0
 KIND_CONFIG = Path("kind-config.yaml")
 KIND_MANIFESTS = Path("deploy/overlays/kind")
+WATCHDOG = "watchdog"
+"""Folder in which a running watchdog says what it watches, and is asked to end it."""
 
 
 class Workplace:
@@ -42,19 +44,47 @@ class Workplace:
         self.home = (home or Path(os.environ.get("RUNDRILL_HOME", ".rundrill"))).resolve()
         self.journal = UndoJournal(self.home / "undo")
         self.scratch = self.home / "scratch"
+        self.held: int | None = None
+        """The descriptor by which the lock is held: whoever inherits it holds it, too."""
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Raises `MachineError` when another runner holds it."""
         folder = self._acquire()
         try:
-            shutil.rmtree(self.scratch, ignore_errors=True)  # of a killed runner
+            self._empty()  # of a killed runner
+            self.held = folder
             yield
         finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.held = None
+            self._empty()
             with suppress(OSError):  # only when nothing is left in it
                 self.home.rmdir()
             os.close(folder)
+
+    def in_use(self) -> bool:
+        """Whether a runner is at work here, or the watchdog of one that was killed."""
+        if not self.home.exists():
+            return False
+        try:
+            os.close(self._acquire())
+        except MachineError:
+            return True
+        return False
+
+    def tidy(self) -> None:
+        """As a runner that ends leaves it; for who has inherited the lock of one that was killed.
+
+        The journal and what is needed to follow it stay.
+        """
+        self._forget_credentials()
+        self._empty()
+        with suppress(OSError):  # only when nothing is left in it
+            self.home.rmdir()
+
+    def _empty(self) -> None:
+        for folder in (self.scratch, self.home / WATCHDOG):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _acquire(self) -> int:
         try:

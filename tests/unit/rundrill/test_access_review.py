@@ -20,6 +20,7 @@ from rundrill.inputs import read_inputs
 from rundrill.permissions import Access, Need
 from rundrill.session import Site
 from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.workplace import Workplace
 
 TOP = Path(__file__).parents[3]
 KUBECONFIG = """\
@@ -105,6 +106,8 @@ def test_a_game_day_without_a_permission_starts_and_makes_nothing(
         scratch=tmp_path,
         journal=SimpleNamespace(),
         clock=FakeClock(),
+        place=Workplace(tmp_path / "home"),
+        outlives=True,
     )
     leg = Leg(inputs=inputs, plan=plan(fault_parameters={"namespace": "production"}), folder=Path())
     with pytest.raises(TargetError, match="list nodes in the whole cluster, for detection"):
