@@ -1,7 +1,6 @@
 """`rundrill run`: all is checked, the target is brought up, the drills are run and told."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -119,13 +118,13 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
                 with uninterrupted():
                     unended = end(target, local, workplace, clock)
                 if unended is not None:
-                    sys.stderr.write(f"rundrill: {unended}\n")
+                    out.write_error(f"rundrill: {unended}\n")
     errors = [leg.error for leg in ended if leg.error is not None]
     if len(ended) == 1 and errors:
         raise errors[0]
     code = report_command.tell(folder)
     for error in errors:
-        sys.stderr.write(f"rundrill: {error}\n")
+        out.write_error(f"rundrill: {error}\n")
         code = code or BAD_INPUT
     if unended is not None:
         return BAD_INPUT

@@ -3,11 +3,18 @@
 import os
 import sys
 
+from rundrill.redaction import redact
+
 
 def write(text: str) -> None:
-    """Writes and flushes; after a reader that has gone the rest goes nowhere."""
+    """Writes without secrets, and flushes; after a reader that has gone the rest goes nowhere."""
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(redact(text))
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_error(text: str) -> None:
+    """To standard error, without secrets: a message may cite what a program or a server said."""
+    sys.stderr.write(redact(text))
