@@ -173,7 +173,7 @@ def test_a_series_that_disappears_from_an_answer_and_a_target_that_goes_end_at_o
 
 
 def test_a_sample_with_a_time_of_its_own_stays_for_the_lookback_when_it_is_missed_once() -> None:
-    """As in Prometheus, of which cAdvisor's pages are full: a page lacks a container now and then."""
+    """As in Prometheus, and cAdvisor gives all of its samples one."""
     source = Source("x 1\ny 2 1700000000000\n")
     watched = Watched(RULES, lambda: [source.target])
     watched.step()
