@@ -160,7 +160,10 @@ class Watchdog:
             with suppress(ClusterError):  # what stays expires
                 self._renewal.release()
         request.close_at(self._place.home)
-        if not self._bye and self._post.outlives:  # else the runner does it, or the next one
+        if self._bye or not self._post.outlives:
+            return  # the runner does the rest, or the next one
+        with suppress(WaitTimeoutError):
+            self._runner.await_end(self._clock)
             self._place.tidy()
 
 

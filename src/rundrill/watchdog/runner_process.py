@@ -51,13 +51,7 @@ class RunnerProcess:
         if self.alive:  # as our parent its number is still its own
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-        until(
-            lambda: not self.alive,
-            what="the runner to be gone after SIGKILL",
-            budget_s=GONE_BUDGET_S,
-            every_s=0.02,
-            clock=clock,
-        )
+        self.await_end(clock)
         for command in commands:
             if _born(command.pid) == command.born:
                 with suppress(ProcessLookupError, PermissionError):
@@ -65,6 +59,16 @@ class RunnerProcess:
         until(
             lambda: all(_born(one.pid) != one.born for one in commands),
             what="the runner's commands to be gone after SIGKILL",
+            budget_s=GONE_BUDGET_S,
+            every_s=0.02,
+            clock=clock,
+        )
+
+    def await_end(self, clock: Clock) -> None:
+        """Raises `WaitTimeoutError`. A process that dies closes its sockets a little before."""
+        until(
+            lambda: not self.alive,
+            what="the runner to be gone",
             budget_s=GONE_BUDGET_S,
             every_s=0.02,
             clock=clock,

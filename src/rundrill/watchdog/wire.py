@@ -6,6 +6,7 @@ watchdog: `READY`, then `ALIVE` once a second, and `stop` with its reason.
 
 import json
 import socket
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -68,20 +69,31 @@ class Lines:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._rest = b""
+        self._whole: deque[bytes] = deque()
         self.gone = False
 
     def read(self) -> Iterator[str]:
-        """What is there now. Raises `ValueError` for a line that never ends, or is no UTF-8."""
-        while not self.gone:
-            try:
-                data = self._end.recv(65536)
-            except BlockingIOError:
-                return
-            except OSError:  # a peer that was killed with something unread
-                data = b""
-            self.gone = not data
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            for line in lines:
-                yield line.decode("utf-8")
-            if len(self._rest) > _LIMIT_BYTES:
-                raise ValueError("a line that does not end")
+        """What is there now; what is not taken is there the next time.
+
+        Raises `ValueError` for a line that never ends, or is no UTF-8.
+        """
+        while self._whole or self._receive():
+            if self._whole:
+                yield self._whole.popleft().decode("utf-8")
+
+    def _receive(self) -> bool:
+        """Whether something came."""
+        if self.gone:
+            return False
+        try:
+            data = self._end.recv(65536)
+        except BlockingIOError:
+            return False
+        except OSError:  # a peer that was killed with something unread
+            data = b""
+        self.gone = not data
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._whole += lines
+        if len(self._rest) > _LIMIT_BYTES:
+            raise ValueError("a line that does not end")
+        return not self.gone
