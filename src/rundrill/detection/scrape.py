@@ -98,7 +98,7 @@ class _Known:
     up: Series
     lines: dict[str, Series] = field(default_factory=dict)
     present: frozenset[Series] = frozenset()
-    """What ends when it is missed: not a sample with a time of its own, as cAdvisor gives them. Those
+    """What ends when it is missed: not a sample with a time of its own, as cAdvisor gives. Those
     stay visible for the lookback, as in Prometheus (`track_timestamps_staleness` off): its page
     lacks a container now and then."""
 
