@@ -32,7 +32,7 @@ class Redactor:
     def value(self, value: T) -> T:
         """Texts anywhere in dataclasses, mappings and lists; of the same shape as before.
 
-        Of a command that finished (`argv`, `stdout`) all output is hidden that may be a bare secret.
+        Of a command that finished (`argv`, `stdout`) an output is hidden that may be a bare secret.
         """
         hidden: T = self._value(value)
         return hidden
