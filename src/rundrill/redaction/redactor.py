@@ -10,6 +10,8 @@ from rundrill.redaction.names import is_secret
 from rundrill.redaction.text import MARK, redact
 
 _BETWEEN: Final = "\x1f"
+_BY_OTHER_NAMES: Final = frozenset({"rules", "alert_claims", "versions"})
+"""Fields with mappings by alert or program: an alert `InvalidToken` makes no secret of its rule."""
 T = TypeVar("T")
 
 
@@ -44,7 +46,8 @@ class Redactor:
                 return MARK
             return self.text(value)
         if isinstance(value, Mapping):
-            return {key: self._value(item, str(key)) for key, item in value.items()}
+            told = name not in _BY_OTHER_NAMES
+            return {key: self._value(item, str(key) if told else "") for key, item in value.items()}
         if isinstance(value, list | tuple):
             if value and all(isinstance(item, str) for item in value):
                 return type(value)(self.words(value))
@@ -57,7 +60,7 @@ class Redactor:
         changed = {}
         for field in dataclasses.fields(value):
             old = getattr(value, field.name)
-            new = self._value(old)
+            new = self._value(old, field.name)
             if new != old:
                 changed[field.name] = new
         argv = getattr(value, "argv", None)
