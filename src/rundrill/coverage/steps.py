@@ -7,6 +7,7 @@ from rundrill.claims import Command, ProcedureStep, Step
 from rundrill.coverage.evidence import Asked, Evidence, RunRecord, State
 from rundrill.events import CommandFinished, CommandRefused, RecoveryMissed, StepSkipped
 from rundrill.model import PlannedStep, PromiseState
+from rundrill.redaction import redact
 from rundrill.report.text import one_line
 
 _PART = "procedure"
@@ -22,7 +23,8 @@ def of_command(value: Command, asked: Asked) -> Evidence | None:
 
 
 def _command(text: str, step: ProcedureStep, run: RunRecord) -> Evidence | None:
-    finished = [one for one in _finished(step, run) if one.text == text]
+    text = redact(text)  # so it is in the events
+    finished = [one for one in _finished(step, run) if redact(one.text) == text]
     if finished:
         bad = next((one for one in finished if _failed(one)), None)
         one = bad or finished[-1]
@@ -36,7 +38,8 @@ def _command(text: str, step: ProcedureStep, run: RunRecord) -> Evidence | None:
         (
             one
             for one in run.record.all(CommandRefused)
-            if (one.procedure, one.number, one.text) == (step.procedure, step.step.number, text)
+            if (one.procedure, one.number) == (step.procedure, step.step.number)
+            and redact(one.text) == text
         ),
         None,
     )
@@ -147,10 +150,10 @@ def _watched(run: RunRecord) -> Evidence | None:
 
 def _same(planned: PlannedStep, step: Step) -> bool:
     """Whether the run followed this very step; in another version it may have been another."""
-    own: Sequence[str] = [one.text for one in planned.commands if not one.bound]
+    own: Sequence[str] = [redact(one.text) for one in planned.commands if not one.bound]
     if planned.commands and not own:  # a manual step that a binding carried out
         return False
-    return list(own) == [one.text for one in step.commands]
+    return list(own) == [redact(one.text) for one in step.commands]
 
 
 def _finished(step: ProcedureStep, run: RunRecord) -> list[CommandFinished]:

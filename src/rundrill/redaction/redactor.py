@@ -10,6 +10,8 @@ from rundrill.redaction.names import is_secret
 from rundrill.redaction.text import MARK, redact
 
 _BETWEEN: Final = "\x1f"
+_BY_OTHER_NAMES: Final = frozenset({"rules", "alert_claims", "versions"})
+"""Fields with mappings by alert or program: an alert `InvalidToken` makes no secret of its rule."""
 T = TypeVar("T")
 
 
@@ -32,7 +34,7 @@ class Redactor:
     def value(self, value: T) -> T:
         """Texts anywhere in dataclasses, mappings and lists; of the same shape as before.
 
-        Of a command that finished (`argv`, `stdout`) output that may be a bare secret is hidden.
+        Of a command that finished (`argv`, `stdout`) an output is hidden that may be a bare secret.
         """
         hidden: T = self._value(value)
         return hidden
@@ -44,7 +46,8 @@ class Redactor:
                 return MARK
             return self.text(value)
         if isinstance(value, Mapping):
-            return {key: self._value(item, str(key)) for key, item in value.items()}
+            told = name not in _BY_OTHER_NAMES
+            return {key: self._value(item, str(key) if told else "") for key, item in value.items()}
         if isinstance(value, list | tuple):
             if value and all(isinstance(item, str) for item in value):
                 return type(value)(self.words(value))
@@ -57,7 +60,7 @@ class Redactor:
         changed = {}
         for field in dataclasses.fields(value):
             old = getattr(value, field.name)
-            new = self._value(old)
+            new = self._value(old, field.name)
             if new != old:
                 changed[field.name] = new
         argv = getattr(value, "argv", None)

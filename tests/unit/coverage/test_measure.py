@@ -28,6 +28,7 @@ from rundrill.events import (
     StepSkipped,
 )
 from rundrill.model import Acceptance
+from rundrill.redaction import BY_PATTERN
 from rundrill.runbook import parse
 
 
@@ -204,6 +205,21 @@ def test_broken_in_one_experiment_is_broken_whatever_another_says() -> None:
         RUNBOOK, [run(events(exit_code=1), name="a"), run(events(other, exit_code=0), name="b")]
     )
     assert states(coverage, "Go back", "command") == ["broken"]
+
+
+def test_a_command_with_a_secret_in_it_is_known_again_in_the_events() -> None:
+    now = TEXT.replace(
+        "kubectl rollout history deployment/shop -n shop`", "kubectl set env d/s TOKEN=hunter2`"
+    )
+    runbook = parse(now, "shop.md")
+    told = [BY_PATTERN.value(event) for event in events(plan(runbook))]
+    assert "hunter2" not in repr(told)
+    (found,) = [
+        one
+        for one in measure(runbook, [run(told)]).claims
+        if one.claim.line == line_of("See the releases", now) and one.claim.kind == "command"
+    ]
+    assert found.state == "held"
 
 
 def test_a_run_of_another_version_is_told_and_matched_by_id() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rundrill.base.document import parse
 from rundrill.errors import ExperimentError
-from rundrill.plan import blackout
+from rundrill.plan import blackout, read_service
 from rundrill.plan.blackout import Blackout, read_blackout
 from rundrill.plan.contexts import AROUND_S, longest_s, read_contexts
 from tests.fakes import PLAN
@@ -205,6 +205,26 @@ def test_contexts_that_cannot_be_meant_are_refused(text: str, message: str) -> N
     with pytest.raises(ExperimentError) as refused:
         read_contexts(parse(text, SERVICE, ExperimentError))
     assert message in str(refused.value)
+
+
+def test_they_are_a_part_of_service_yaml(tmp_path: Path) -> None:
+    for name in ("manifests", "images.yaml", "locustfile.py"):
+        (tmp_path / name).touch()
+    text = """
+name: pay
+local: {manifests: manifests, images: images.yaml}
+load: {locustfile: locustfile.py, namespace: production, service: pay, port: 8080}
+scrape: []
+audit: kubectl version
+"""
+    path = tmp_path / "service.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert read_service(path).contexts == ()
+    path.write_text(f"{text}contexts:\n  - name: staging-eu\n", encoding="utf-8")
+    assert [(one.name, one.line) for one in read_service(path).contexts] == [("staging-eu", 8)]
+    path.write_text(f"{text}contexts:\n  - name: [a]\n", encoding="utf-8")
+    with pytest.raises(ExperimentError, match=r"service.yaml:8:11: expected a plain value"):
+        read_service(path)
 
 
 def test_the_longest_a_drill_can_take_has_every_budget_in_it() -> None:

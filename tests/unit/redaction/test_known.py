@@ -137,6 +137,16 @@ def test_what_holds_no_secret_is_the_same_object() -> None:
     assert BY_PATTERN.value(part) is part
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    rules: dict[str, str]
+
+
+def test_an_alert_that_is_called_like_a_secret_makes_none_of_its_rule() -> None:
+    rules = Rules(rules={"InvalidToken": "rate(x[5m]) > 1 for 1m"})
+    assert BY_PATTERN.value(rules) is rules
+
+
 def finished(*argv: str, stdout: str = "aHVudGVyMg==") -> CommandFinished:
     return CommandFinished(
         at=1.0, procedure="p", number=1, line=1, text=" ".join(argv), argv=argv, bound={},

@@ -141,8 +141,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     [
         (["scale deployment till --replicas=3"], "spec.replicas was 1, is 3"),
         (["rollout restart deployment/till"], "restartedAt was 'absent'"),
-        (["set env deployment/till A=9 C=3"], "env[0].value was '1', is '9'"),
-        (["set env deployment/till B-"], "env[1].name was 'B', is 'absent'"),
+        (["set env deployment/till A=9 C=3"], "env[0 A].value was '1', is '9'"),
+        (["set env deployment/till B-"], "env[1 B].name was 'B', is 'absent'"),
         (["delete configmap settings"], "configmap/shop/settings: was deleted"),
         (["label configmap settings extra=1 app-"], "labels.extra was 'absent'"),
         (["annotate deployment till note=seen"], "annotations.note was 'absent'"),
