@@ -26,13 +26,18 @@ MIX = {"card": 0.5, "wallet": 0.2, "read": 0.3}
 def make(tmp_path):
     made = []
 
-    def make(host, *, rate=3000, mix=MIX, retries=0, **options):
+    def make(host, *, rate=3000, mix=MIX, retries=0, workers=None, **options):
         made.append(
             Load(
                 locustfile=options.pop("locustfile", LOCUSTFILE),
                 host=host,
                 profile=LoadProfile(
-                    rate_per_min=rate, max_in_flight=200, ramp_s=0, mix=mix, retries=retries
+                    rate_per_min=rate,
+                    max_in_flight=200,
+                    ramp_s=0,
+                    mix=mix,
+                    retries=retries,
+                    workers=workers,
                 ),
                 folder=tmp_path,
                 clock=MonotonicClock(),
