@@ -165,3 +165,31 @@ def test_what_would_issue_a_wrong_schedule_is_refused(service, tmp_path, options
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert service.requests == []
+
+
+MISUSE = """
+from types import SimpleNamespace
+from locust.runners import WorkerRunner
+from load.arrivals import Share
+from load.distributed import misuse
+runner = object.__new__(WorkerRunner)
+environment = SimpleNamespace(parsed_options=None)
+for host in ("127.0.0.1", "192.0.2.1"):
+    for share in (None, Share(worker=1, of=2)):
+        runner.master_host = host
+        print((misuse(runner, share, environment) or "fine").splitlines()[0])
+"""
+
+
+def test_a_worker_needs_its_share_and_the_clock_of_its_master():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MISUSE],
+        cwd=LOCUSTFILE.parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    no_share = "a worker without its share would issue all requests of the schedule"
+    elsewhere = "--master-host 192.0.2.1: workers share the clock of one machine"
+    assert done.stdout.splitlines() == [no_share, "fine", no_share, elsewhere], done.stderr

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -258,4 +259,4 @@ def test_importing_it_imports_neither_locust_nor_gevent():
     script = (
         "import sys, rundrill.load; sys.exit('locust' in sys.modules or 'gevent' in sys.modules)"
     )
-    assert subprocess.run([process.sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
