@@ -16,7 +16,13 @@ from rundrill.load.tail import last_lines
 from rundrill.model import LoadProfile
 
 WORKER_PER_MIN: Final = 30_000.0
-"""What one worker is trusted with, in requests a minute."""
+"""What one worker is trusted with, in requests a minute.
+
+By `python -m bench.load_rate` on a 2-core Debian machine (Python 3.11, not idle): 500 a
+second kept 22 % of a core busy, with a 99th percentile of dispatch lateness of 4.5 ms; at 750 a
+second it passed 10 ms, at a third of the core, because others wanted that core too. Such a machine
+is the rule in a drill, whose service runs beside the load.
+"""
 MOST_WORKERS: Final = 64
 
 
