@@ -1,14 +1,20 @@
 """Serves the metrics from the load's own event loop."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from gevent.pywsgi import WSGIServer
 
-from load.metrics import Metrics
+
+class Page(Protocol):
+    """`exposition` raises `OSError` when there is nothing true to tell."""
+
+    @property
+    def content_type(self) -> str: ...
+    def exposition(self) -> bytes: ...
 
 
-def serve(metrics: Metrics, host: str, port: int) -> str:
+def serve(metrics: Page, host: str, port: int) -> str:
     """Listens on `host:port` (0 takes a free port); the address. Raises `OSError`."""
 
     def application(
@@ -17,8 +23,13 @@ def serve(metrics: Metrics, host: str, port: int) -> str:
         if environ["PATH_INFO"] != "/metrics":
             respond("404 Not Found", [("Content-Type", "text/plain")])
             return [b"see /metrics\n"]
+        try:
+            text = metrics.exposition()
+        except OSError as error:
+            respond("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [f"{error}\n".encode()]
         respond("200 OK", [("Content-Type", metrics.content_type)])
-        return [metrics.exposition()]
+        return [text]
 
     server = WSGIServer((host, port), application, log=None)
     server.start()

@@ -6,6 +6,7 @@ Imports neither locust nor gevent; time is an argument.
 from collections.abc import Callable
 from typing import Final, Literal
 
+from load.arrivals import WHOLE, Share
 from load.metrics import Metrics
 from load.mix import NAMES, Request
 from load.outcome import Outcome
@@ -15,13 +16,13 @@ Why = Literal["stopped", "parent died", "no record"]
 
 
 class Flights:
-    """The account of one load. `now` is the monotonic clock."""
+    """The account of one load, or of a `share` of it. `now` is the monotonic clock."""
 
-    def __init__(self, record: Record, now: Callable[[], float]) -> None:
+    def __init__(self, record: Record, now: Callable[[], float], share: Share = WHOLE) -> None:
         self._record = record
         self._now = now
         self._due: dict[int, float] = {}
-        self._next = 0
+        self._numbers = share.indices()
         self.issued = self.ok = self.failed = self.dropped = self.abandoned = 0
         self.worst_lateness_s = 0.0
         self.metrics: Final = Metrics(
@@ -44,16 +45,16 @@ class Flights:
 
     def depart(self, due: float) -> int:
         """Takes an arrival into flight; its number."""
-        self._next += 1
-        self._due[self._next - 1] = due
-        return self._next - 1
+        number = next(self._numbers)
+        self._due[number] = due
+        return number
 
     def drop(self, due: float) -> None:
         """An arrival that was not sent, because too many were in flight."""
         self.dropped += 1
         self.metrics.dropped.inc()
-        self._record.write({"t": "dropped", "i": self._next, "due": due, "at": self._now()})
-        self._next += 1
+        number = next(self._numbers)
+        self._record.write({"t": "dropped", "i": number, "due": due, "at": self._now()})
 
     def sent(self, number: int, request: Request) -> float:
         """The first attempt begins; the time of it."""

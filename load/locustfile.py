@@ -16,11 +16,14 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from load.arrivals import WHOLE
 from load.connections import check_host
+from load.distributed import Master, Worker, misuse
 from load.endpoint import serve
 from load.flights import Flights, Why
+from load.merged import MergedMetrics
 from load.open_loop import OpenLoop, OpenLoopUser
-from load.record import Record, RecordError
+from load.record import Record, RecordError, Value
 from load.settings import Settings, SettingsError, from_environment
 
 LOG: Final = logging.getLogger("load")
@@ -44,28 +47,30 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.record = Record(settings.record)
-        self.flights = Flights(self.record, time.monotonic)
-        self.loop = OpenLoop(settings, self.flights)
+        self.flights = Flights(self.record, time.monotonic, settings.share or WHOLE)
+        self._worker = Worker(settings.share) if settings.share else None
+        self._master: Master | None = None
+        self.loop = OpenLoop(
+            settings, self.flights, self._worker.start if self._worker else time.monotonic
+        )
         self._ended = False
 
     def init(self, environment: Environment, runner: Any, **_: object) -> None:
         """Announces the load, then keeps its record flushed and its parent watched."""
-        if isinstance(runner, MasterRunner | WorkerRunner):
-            refuse(
-                "--master, --worker and --processes are not supported: one process keeps the "
-                "schedule\n  fix: leave them out",
-                EXIT_INPUT,
-            )
+        if problem := misuse(runner, self.settings.share, environment):
+            refuse(problem, EXIT_INPUT)
         if environment.web_ui is None:
             try:
                 check_host(environment.host or "")
             except ValueError as error:
                 refuse(str(error), EXIT_INPUT)
         address = None
+        merged = MergedMetrics()
+        is_master = isinstance(runner, MasterRunner)
         if self.settings.metrics:
             host, port = self.settings.metrics
             try:
-                address = serve(self.flights.metrics, host, port)
+                address = serve(merged if is_master else self.flights.metrics, host, port)
             except OSError as error:
                 refuse(
                     f"RUNDRILL_LOAD_METRICS={host}:{port}: cannot listen: {error.strerror}\n"
@@ -73,19 +78,26 @@ class Session:
                     EXIT_INPUT,
                 )
             LOG.info("metrics: %s", address)
-        self.record.write(
-            {
-                "t": "start",
-                "at": time.monotonic(),
-                "pid": os.getpid(),
-                "rate_per_min": self.settings.rate_per_min,
-                "metrics": address,
-            }
-        )
+        start: dict[str, Value] = {
+            "t": "start",
+            "at": time.monotonic(),
+            "pid": os.getpid(),
+            "rate_per_min": self.settings.rate_per_min,
+            "metrics": address,
+        }
+        self.record.write(start | ({"port": runner.server.port} if is_master else {}))
         try:
             self.record.flush()
         except RecordError as error:
             refuse(str(error), EXIT_RECORD)
+        if isinstance(runner, MasterRunner):
+            options = environment.parsed_options
+            expected = int(options.expect_workers) if options else 1
+            self._master = Master(runner, merged, expected)
+            # One for each worker, or one worker would issue its share and the others nothing.
+            Customers.fixed_count = expected
+        elif isinstance(runner, WorkerRunner) and self._worker:
+            self._worker.join(runner, address)
         gevent.spawn(self._keep_flushed, environment)
         # Python's own Ctrl-C strikes anywhere, also between writing lines and forgetting them;
         # gevent's comes between two greenlets. It also works where a shell, starting us in the
@@ -95,8 +107,10 @@ class Session:
             gevent.spawn(self._watch_parent, self.settings.parent)
 
     def test_start(self, environment: Environment, **_: object) -> None:
+        if self._master:
+            return  # as many users as workers
         users = environment.parsed_options and environment.parsed_options.num_users
-        if users and users > 1:
+        if users and users > 1 and self._worker is None:
             LOG.warning(
                 "--users %s is ignored: one open-loop user issues every request; "
                 "set RUNDRILL_LOAD_RATE to change the load",
@@ -122,6 +136,8 @@ class Session:
     def _keep_flushed(self, environment: Environment) -> None:
         while not self._ended:
             gevent.sleep(FLUSH_EVERY_S)
+            if self._worker:
+                self.record.write({"t": "tick", "at": time.monotonic()})
             try:
                 self.record.flush()
             except RecordError as error:
@@ -137,6 +153,8 @@ class Session:
             return
         LOG.info("stopping; requests in flight: %s", self.flights.in_flight)
         self.quitting(environment)
+        if self._worker:
+            self._worker.report()
         self._quit(environment)
 
     def _fail(self, environment: Environment, error: RecordError) -> None:

@@ -9,6 +9,7 @@ from the due time.
 import http.client
 import logging
 import time
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 import gevent
@@ -16,7 +17,7 @@ from gevent.pool import Group
 from locust import User, task
 from locust.env import Environment
 
-from load.arrivals import Arrivals
+from load.arrivals import WHOLE, Arrivals
 from load.connections import Connections
 from load.flights import Flights
 from load.mix import Mix, Request
@@ -34,38 +35,57 @@ class RequestFailed(Exception):  # noqa: N818 - Locust prints the class's name i
 
 
 class OpenLoop:
-    """The dispatcher and the requests it has in flight."""
+    """The dispatcher and the requests it has in flight.
 
-    def __init__(self, settings: Settings, flights: Flights) -> None:
+    `start` gives when the schedule begins; it may wait for others that share it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        flights: Flights,
+        start: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._flights = flights
-        self._mix = Mix(settings.mix, settings.seed)
+        self._start = start
+        self._share = settings.share or WHOLE
+        self._max_in_flight = self._share.part(settings.max_in_flight)
+        seed = settings.seed
+        # With one seed for all, the n-th request of each worker would be the same one.
+        self._mix = Mix(
+            settings.mix, None if seed is None else seed * self._share.of + self._share.worker - 1
+        )
         self._greenlets = Group()
         self._environment: Environment
         self._connections: Connections | None = None
         self._arrivals: Arrivals
-        self._index = 0
+        self._indices = self._share.indices()
+        self._index = next(self._indices)
         self.running = False
+        self.over = False
 
     def begin(self, environment: Environment, host: str) -> None:
-        """Starts the schedule. Raises `ValueError` for a bad host."""
+        """Starts the schedule once its start is known. Raises `ValueError` for a bad host."""
         settings = self._settings
-        connections = Connections(host, keep=settings.connections, timeout_s=settings.timeout_s)
+        keep = max(1, self._share.part(settings.connections))
+        connections = Connections(host, keep=keep, timeout_s=settings.timeout_s)
         if self._connections:
             self._connections.close()
         self._connections = connections
         self._environment = environment
+        self.running = True  # already while it waits: there is one dispatcher
         self._arrivals = Arrivals(
-            start=time.monotonic(), rate_per_s=settings.rate_per_min / 60, ramp_s=settings.ramp_s
+            start=self._start(), rate_per_s=settings.rate_per_min / 60, ramp_s=settings.ramp_s
         )
-        self._index = 0
-        self.running = True
+        self._indices = self._share.indices()
+        self._index = next(self._indices)
 
     def issue_due(self) -> None:
         """Issues everything that is due; after a late wake-up that is more than one arrival."""
         while self.running and (due := self._arrivals.due(self._index)) <= time.monotonic():
-            self._index += 1
-            if self._flights.in_flight >= self._settings.max_in_flight:
+            self._index = next(self._indices)
+            if self._flights.in_flight >= self._max_in_flight:
                 self._flights.drop(due)
                 continue
             number = self._flights.depart(due)
@@ -85,6 +105,7 @@ class OpenLoop:
     def land(self, within_s: float) -> None:
         """Waits until the requests in flight have ended; after `within_s` gives them up."""
         self.halt()
+        self.over = True
         self._greenlets.join(timeout=within_s)
         self.give_up()
 
@@ -143,6 +164,8 @@ class OpenLoopUser(User):
     dispatches = False
 
     def on_start(self) -> None:
+        if self.loop.over:  # Locust gives the user of a worker that has stopped to another
+            return
         if self.loop.running:
             LOG.warning("one user issues every request; a further one adds no load")
             return

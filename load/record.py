@@ -10,11 +10,16 @@ is one clock for all processes of a Linux or macOS machine:
      "attempts":1,"key":"..","payment":".."}
     {"t":"dropped","i":18,"due":..,"at":..}
     {"t":"abandoned","i":19,"at":..}           in flight when the load had to stop
+    {"t":"tick","at":..}                       of a worker: nothing older comes after it
     {"t":"end","at":..,"why":"stopped","issued":..,"completed":..,"ok":..,"failed":..,
      "dropped":..,"abandoned":..,"worst_lateness_ms":..}
 
-`i` is the number of the arrival; a request is `issued` once and `done` once, its retries in
-between. `sent` is the time of the first attempt.
+`i` is the number of the arrival in the whole schedule; a request is `issued` once and `done` once,
+its retries in between. `sent` is the time of the first attempt.
+
+Where several workers share the schedule each writes a log of its own, and whoever started them
+merges these by time into one, without the ticks. Their master writes a `start`, whose `"port"` is
+where they find it, and no requests.
 """
 
 import json

@@ -15,6 +15,10 @@
 | RUNDRILL_LOAD_RECORD | path of the request log (JSON lines) | none |
 | RUNDRILL_LOAD_METRICS | host:port of the Prometheus endpoint; port 0 takes a free one | none |
 | RUNDRILL_LOAD_PARENT | process id without which the load stops by itself | none |
+| RUNDRILL_LOAD_SHARE | `2/3`: the second of three `--worker` processes of one schedule | none |
+
+The rate and the limits are those of all workers together. A seed repeats the sequence of requests
+for the same number of workers.
 """
 
 import math
@@ -22,6 +26,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from load.arrivals import Share
 
 KINDS: Final = ("card", "wallet", "read")
 DEFAULT_MIX: Final = "card=0.45,wallet=0.25,read=0.30"
@@ -49,6 +55,7 @@ class Settings:
     record: Path | None
     metrics: tuple[str, int] | None
     parent: int | None
+    share: Share | None
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -69,6 +76,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         record=Path(record) if record else None,
         metrics=read.address("METRICS"),
         parent=read.optional_integer("PARENT"),
+        share=read.share("SHARE"),
     )
 
 
@@ -136,6 +144,15 @@ class _Reader:
         if not colon or not host or not port.isdigit() or int(port) > 65535:
             raise _wrong(name, text, "not host:port", "for example 127.0.0.1:0")
         return host.strip("[]"), int(port)
+
+    def share(self, name: str) -> Share | None:
+        text = self.text(name, "")
+        if not text:
+            return None
+        worker, slash, of = text.partition("/")
+        if not (slash and worker.isdecimal() and of.isdecimal() and 1 <= int(worker) <= int(of)):
+            raise _wrong(name, text, "not a share", "for example 2/3, the second of three workers")
+        return Share(worker=int(worker), of=int(of))
 
 
 def _wrong(name: str, value: str, problem: str, fix: str) -> SettingsError:

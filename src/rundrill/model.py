@@ -120,6 +120,8 @@ class LoadProfile:
     retries: int = 0
     slow_s: float | None = None
     """The runbook's steady-state response time: an answer that took longer was slow."""
+    workers: int | None = None
+    """How many processes share the schedule; None leaves that to the rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rundrill import detectors, experiment, game_day, notifiers, report_command, timing_options
+from rundrill import (
+    detectors,
+    experiment,
+    game_day,
+    load_options,
+    notifiers,
+    report_command,
+    timing_options,
+)
 from rundrill.base import out
 from rundrill.base.clock import Clock
 from rundrill.errors import RundrillError, TargetError
@@ -52,6 +60,7 @@ def add_parser(
     )
     detectors.add_option(parser)
     notifiers.add_options(parser)
+    load_options.add_options(parser)
     parser.add_argument(
         "--strict", action="store_true", help="accepted findings fail like all others"
     )
@@ -65,7 +74,10 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
     wall_s = timing_options.wall_s_of(options)
 
     def plans(compression: float | None) -> Sequence[tuple[Inputs, Plan]]:
-        made = plans_on(wanted, read, compression=compression, wall_s=wall_s)
+        made = [
+            (one, load_options.applied(options, plan))
+            for one, plan in plans_on(wanted, read, compression=compression, wall_s=wall_s)
+        ]
         return [(one, replace(plan, accepted=())) for one, plan in made] if options.strict else made
 
     # Everything the drills need is checked before anything is started.

@@ -1,27 +1,29 @@
-"""The load generator's process: started, watched, sampled, stopped.
+"""The load generator's processes: started, watched, sampled, stopped.
 
-It runs in a session of its own, so that a Ctrl-C at the terminal reaches only the drill, which
-then stops the load in its order. It ends by itself when this process is gone.
+One, or a master and the workers that share its schedule: then the load lives only while all live.
+Each runs in a session of its own, so that a Ctrl-C at the terminal reaches only the drill, which
+then stops the load in its order. Each ends by itself when this process is gone.
 """
 
 import importlib.util
 import os
 import signal
 import site
-import subprocess
-import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from rundrill.base import wait
 from rundrill.base.clock import Clock
 from rundrill.errors import MachineError, TargetError
 from rundrill.events import LoadSampled, LoadStopped
+from rundrill.load import workers
+from rundrill.load.merge import MergedTail
 from rundrill.load.record import NOTHING, Delivered, RequestLog, Totals
-from rundrill.load.tail import Tail, last_lines
+from rundrill.load.tail import Tail
+from rundrill.load.workers import Started
 from rundrill.model import LoadProfile
 
 CUSTOMER_TOKEN: Final = "drill-customer"  # noqa: S105 - no secret: the auth simulator knows it
@@ -38,8 +40,9 @@ class Load:
     """The steady load against `host` (`http://name:port`).
 
     Writes `requests.jsonl`, `load.log` and Locust's own statistics, `locust.json`, into
-    `folder`. `zero` is the clock reading that events call 0; without it, the time of `start`.
-    Several threads may use it: one samples while another stops it.
+    `folder`, and a log of each worker where there are several. `zero` is the clock reading that
+    events call 0; without it, the time of `start`. Several threads may use it: one samples while
+    another stops it.
     """
 
     def __init__(
@@ -61,13 +64,17 @@ class Load:
         self._token = token
         self._zero = zero
         self._account: RequestLog | None = None
+        self._count = 1
         self._tail = Tail(self.record_path)
+        self._merged: MergedTail | None = None
         self._line = 0
         self._foreign: MachineError | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._first: Started | None = None
+        self._workers: tuple[Started, ...] = ()
         self._reading = threading.RLock()
         self._stopping = threading.RLock()
         self._expected: bool | None = None
+        self._early: list[Started] = []
         self._stopped: LoadStopped | None = None
 
     @property
@@ -80,12 +87,17 @@ class Load:
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._first is not None and all(one.alive for one in self._processes)
 
     @property
     def pid(self) -> int | None:
-        """Also of its process group; None before `start`."""
-        return None if self._process is None else self._process.pid
+        """Of the only process, or of the master; also of its group. None before `start`."""
+        return None if self._first is None else self._first.process.pid
+
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """None where one process makes the load."""
+        return tuple(one.process.pid for one in self._workers)
 
     @property
     def metrics_url(self) -> str:
@@ -102,8 +114,7 @@ class Load:
         self._zero = now if self._zero is None else self._zero
         self._account = RequestLog(zero=self._zero, start=now, slow_s=self._profile.slow_s)
         try:
-            with self.log_path.open("ab") as log:
-                self._process = self._spawn(log)
+            self._first = self._start_first()
         except OSError as error:
             raise MachineError(
                 f"the load cannot be started: {error.strerror}",
@@ -112,7 +123,7 @@ class Load:
             ) from error
         try:
             wait.until(
-                lambda: self._read().totals.issued > 0 or not self.alive,
+                lambda: self._issues() or not self.alive,
                 what="the first request of the load",
                 budget_s=START_BUDGET_S,
                 every_s=READ_EVERY_S,
@@ -194,25 +205,67 @@ class Load:
                 path=self.record_path,
                 fix="give each run a folder of its own",
             )
+        self._count = workers.workers_for(self._profile)
 
-    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [
-            *(sys.executable, "-m", "locust", "--locustfile", str(self._locustfile)),
-            *("--host", self._host, "--headless", "--users", "1", "--spawn-rate", "1"),
-            # A failed request is what the drill is about, not a failure of the load.
-            *("--only-summary", "--exit-code-on-error", "0"),
+    def _start_first(self) -> Started:
+        """The only process, or the master."""
+        options = [
+            *("--headless", "--users", str(self._count), "--spawn-rate", "100"),
             # Instead of tables in the log. Locust adds ".json" itself.
             *("--json-file", str(self._folder / "locust")),
         ]
-        return subprocess.Popen(
-            command,
-            cwd=self._folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
+        if self._count == 1:
+            return self._start("", self.log_path, self.record_path, options)
+        master = self._folder / "requests.master.jsonl"
+        numbers = range(1, self._count + 1)
+        self._merged = MergedTail(
+            self.record_path, master=master, workers=[self._record_of(k) for k in numbers]
         )
+        options += [
+            *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", "0"),
+            *("--expect-workers", str(self._count)),
+        ]
+        return self._start("the master", self.log_path, master, options)
+
+    def _start_workers(self, port: int) -> None:
+        options = ["--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+        for number in range(1, self._count + 1):
+            started = self._start(
+                f"worker {number} of {self._count}",
+                self._folder / f"load.worker-{number}.log",
+                self._record_of(number),
+                options,
+                RUNDRILL_LOAD_SHARE=f"{number}/{self._count}",
+            )
+            self._workers = (*self._workers, started)
+
+    def _start(
+        self, name: str, log: Path, record: Path, options: Sequence[str], **variables: str
+    ) -> Started:
+        command = [
+            *("--locustfile", str(self._locustfile), "--host", self._host),
+            # A failed request is what the drill is about, not a failure of the load.
+            *("--only-summary", "--exit-code-on-error", "0"),
+            *options,
+        ]
+        environment = self._environment() | {"RUNDRILL_LOAD_RECORD": str(record)} | variables
+        return workers.start(
+            command, name=name, log=log, environment=environment, folder=self._folder
+        )
+
+    def _record_of(self, worker: int) -> Path:
+        return self._folder / f"requests.worker-{worker}.jsonl"
+
+    @property
+    def _processes(self) -> tuple[Started, ...]:
+        return (*self._workers, *((self._first,) if self._first else ()))
+
+    def _issues(self) -> bool:
+        """Whether the first request was issued. Starts the workers once their master is there."""
+        account = self._read()
+        if self._merged and self._merged.port is not None and not self._workers:
+            self._start_workers(self._merged.port)
+        return account.totals.issued > 0
 
     def _environment(self) -> dict[str, str]:
         """Ours, without anything that could change the load behind the plan's back."""
@@ -232,7 +285,6 @@ class Load:
             "RUNDRILL_LOAD_RETRIES": str(profile.retries),
             "RUNDRILL_LOAD_TOKEN": self._token,
             "RUNDRILL_LOAD_STOP_S": str(LAND_S),
-            "RUNDRILL_LOAD_RECORD": str(self.record_path),
             "RUNDRILL_LOAD_METRICS": "127.0.0.1:0",
             "RUNDRILL_LOAD_PARENT": str(os.getpid()),
         }
@@ -245,26 +297,33 @@ class Load:
 
     def _read(self) -> RequestLog:
         """Reads on. Raises `MachineError`, from then on, when a line is not ours."""
-        account = self._log
         with self._reading:
-            for line in self._tail.lines():
-                self._line += 1
-                try:
-                    account.feed(line)
-                except ValueError as error:
-                    self._foreign = MachineError(
-                        f"not a line of a request log: {error}",
-                        path=self.record_path,
-                        line=self._line,
-                        fix="nothing else may write into the run folder",
-                    )
+            self._feed((self._merged or self._tail).lines)
             if self._foreign:
                 raise self._foreign
-        return account
+        return self._log
+
+    def _feed(self, lines: Callable[[], Sequence[bytes]]) -> None:
+        try:
+            read = lines()
+        except MachineError as error:
+            self._foreign = error
+            return
+        for line in read:
+            self._line += 1
+            try:
+                self._log.feed(line)
+            except ValueError as error:
+                self._foreign = MachineError(
+                    f"not a line of a request log: {error}",
+                    path=self.record_path,
+                    line=self._line,
+                    fix="nothing else may write into the run folder",
+                )
 
     def _end(self) -> LoadStopped:
-        process = self._process
-        if process is None or self._account is None:
+        first = self._first
+        if first is None or self._account is None:
             return LoadStopped(
                 at=0.0,
                 expected=False,
@@ -276,27 +335,38 @@ class Load:
                 detail="the load was never started",
             )
         if self._expected is None:
-            self._expected = process.poll() is None
+            self._early = [one for one in self._processes if not one.alive]
+            self._expected = not self._early
         # Before it has announced itself it has nothing to finish, and may ignore SIGINT.
-        announced = self._account.metrics_url is not None
-        for number, budget_s in ESCALATION if announced else ESCALATION[1:]:
-            if _signal_and_wait(process, number, budget_s):
-                break
-        detail = [] if self._expected else ["it ended before it was told to stop"]
-        if process.returncode != 0:
+        announced = self._account.metrics_url is not None and (
+            self._merged is None or self._merged.announced
+        )
+        escalation = ESCALATION if announced else ESCALATION[1:]
+        # The master last: told to quit by it, a worker would not finish its requests.
+        workers.end(self._workers, escalation, self._clock)
+        workers.end([first], escalation, self._clock)
+        detail = [one.prefixed("it ended before it was told to stop") for one in self._early]
+        failed = [one for one in self._processes if one.process.returncode != 0]
+        for one in failed:
             what = "it did not stop cleanly; " if self._expected and announced else ""
-            detail.append(f"{what}exit code {process.returncode}: {self._last_words()}")
-        try:
-            self._read()
-        except MachineError as error:  # the account is then of what could be read
-            detail.append(str(error))
+            code = one.process.returncode
+            detail.append(one.prefixed(f"{what}exit code {code}: {one.last_words}"))
         with self._reading:
+            try:
+                if self._merged:
+                    self._feed(self._merged.lines)
+                    self._feed(self._merged.rest)
+                self._read()
+            except (MachineError, OSError) as error:  # the account is of what could be read
+                detail.append(str(error))
             totals = self._account.totals
             self._tail.close()
+            if self._merged:
+                self._merged.close()
         return LoadStopped(
             at=self._clock.now() - (self._zero or 0.0),
             expected=self._expected,
-            exit_code=process.returncode,
+            exit_code=failed[0].process.returncode if failed else 0,
             issued=totals.issued,
             completed=totals.completed,
             dropped=totals.dropped,
@@ -306,27 +376,13 @@ class Load:
 
     def _did_not_start(self, why: str) -> MachineError:
         return MachineError(
-            f"the load did not start: {why}: {self._last_words()}",
+            f"the load did not start: {why}: {self._words()}",
             path=self.log_path,
             fix="read the log, or run the same by hand: locust -f load/locustfile.py --host URL",
         )
 
-    def _last_words(self) -> str:
-        return " / ".join(last_lines(self.log_path, 5)) or "its log is empty"
-
-
-def _signal_and_wait(
-    process: subprocess.Popen[bytes], number: signal.Signals, budget_s: float
-) -> bool:
-    """Whether the process has ended. Sends SIGKILL to the whole group, other signals to it."""
-    if process.poll() is not None:
-        return True
-    if number is signal.SIGKILL:
-        os.killpg(process.pid, number)  # not reaped yet, so the group is still its own
-    else:
-        process.send_signal(number)
-    try:
-        process.wait(budget_s)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    def _words(self) -> str:
+        """Of those that failed, else of the first."""
+        failed = [one for one in self._processes if one.process.returncode]
+        said = failed or [one for one in (self._first,) if one]
+        return "; ".join(one.prefixed(one.last_words) for one in said)

@@ -23,6 +23,11 @@ _TIME_OF: Final = {"issued": "sent", "done": "done"}
 """Which field says when it happened; for all other lines it is `at`."""
 
 
+def time_of(line: Mapping[str, object]) -> float:
+    """When a line of the log happened. Raises `KeyError` and `TypeError` where it is not said."""
+    return _number(line, _TIME_OF.get(str(line["t"]), "at"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
     """What was offered to the service between two clock times."""
@@ -98,7 +103,7 @@ class RequestLog:
         line = json.loads(text)
         try:
             kind = line["t"]
-            at = float(line[_TIME_OF.get(kind, "at")])
+            at = time_of(line)
             self._close_until(at)
             self.last_at = max(self.last_at, at)
             self._count(kind, line, at)

@@ -1,8 +1,10 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load.arrivals import Arrivals
+from load.arrivals import Arrivals, Share
 
 rates = st.floats(0.1, 1000)
 ramps = st.floats(0, 300)
@@ -31,3 +33,29 @@ def test_after_the_ramp_the_rate_is_the_full_one():
     arrivals = Arrivals(start=0.0, rate_per_s=10, ramp_s=4)
     assert arrivals.due(20) == pytest.approx(4.0)
     assert arrivals.due(21) - arrivals.due(20) == pytest.approx(0.1)
+
+
+@given(
+    workers=st.integers(1, 64),
+    rate=rates,
+    ramp=ramps,
+    upto=st.integers(0, 300),
+    start=st.floats(0, 1e6),
+)
+def test_what_all_workers_issue_is_exactly_the_schedule_of_one(workers, rate, ramp, upto, start):
+    arrivals = Arrivals(start=start, rate_per_s=rate, ramp_s=ramp)
+    union = [
+        (index, arrivals.due(index))
+        for worker in range(1, workers + 1)
+        for index in itertools.takewhile(
+            lambda index: index < upto, Share(worker=worker, of=workers).indices()
+        )
+    ]
+    assert sorted(union) == [(index, arrivals.due(index)) for index in range(upto)]
+
+
+@given(workers=st.integers(1, 64), whole=st.integers(0, 10_000))
+def test_the_parts_of_a_limit_sum_to_it_and_are_as_even_as_can_be(workers, whole):
+    parts = [Share(worker=worker, of=workers).part(whole) for worker in range(1, workers + 1)]
+    assert sum(parts) == whole
+    assert max(parts) - min(parts) <= 1

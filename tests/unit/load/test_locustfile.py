@@ -240,7 +240,6 @@ def test_a_disk_that_fills_up_on_the_way_stops_the_load(service, tmp_path):
     [
         ([], {"RATE": "fast"}, "load: RUNDRILL_LOAD_RATE=fast: not a number"),
         ([], {"METRICS": "192.0.2.1:9"}, "load: RUNDRILL_LOAD_METRICS=192.0.2.1:9: cannot listen"),
-        (["--master"], {}, "load: --master, --worker and --processes are not supported"),
         (["--host", "nowhere"], {}, "load: --host nowhere: not a web address"),
     ],
 )

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -26,13 +27,18 @@ MIX = {"card": 0.5, "wallet": 0.2, "read": 0.3}
 def make(tmp_path):
     made = []
 
-    def make(host, *, rate=3000, mix=MIX, retries=0, **options):
+    def make(host, *, rate=3000, mix=MIX, retries=0, workers=None, **options):
         made.append(
             Load(
                 locustfile=options.pop("locustfile", LOCUSTFILE),
                 host=host,
                 profile=LoadProfile(
-                    rate_per_min=rate, max_in_flight=200, ramp_s=0, mix=mix, retries=retries
+                    rate_per_min=rate,
+                    max_in_flight=200,
+                    ramp_s=0,
+                    mix=mix,
+                    retries=retries,
+                    workers=workers,
                 ),
                 folder=tmp_path,
                 clock=MonotonicClock(),
@@ -253,4 +259,4 @@ def test_importing_it_imports_neither_locust_nor_gevent():
     script = (
         "import sys, rundrill.load; sys.exit('locust' in sys.modules or 'gevent' in sys.modules)"
     )
-    assert subprocess.run([process.sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
