@@ -1,0 +1,39 @@
+"""One line of the doctor."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rundrill.target.cluster import ClusterError
+
+State = Literal["ok", "warning", "failed", "not known"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """`seen` is what was found, with its figure; `fix` is there unless it is ok."""
+
+    group: str
+    name: str
+    state: State
+    seen: str
+    fix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state != "ok" and not self.fix:
+            raise ValueError(f"{self.group}, {self.name}: what is not ok says what to do")
+
+
+def attempted(
+    group: str, name: str, ask: Callable[[], Iterable[Check]], *, fix: str
+) -> Sequence[Check]:
+    """What `ask` gives; *not known* where the cluster refuses, is silent or makes no sense."""
+    try:
+        return list(ask())
+    except ClusterError as error:
+        refused = "this account may not ask: " if error.code == 403 else ""
+        seen = f"{refused}{error}"
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # Another server's JSON: whatever it is, it is no answer to what was asked.
+        seen = f"an answer that makes no sense: {error!r}"
+    return [Check(group=group, name=name, state="not known", seen=seen, fix=fix)]
