@@ -158,7 +158,7 @@ def _checks(
                     fix="see `kubectl version` with the same kubeconfig",
                 ),
             )
-    yield from versions.of_kubectl(version) if cluster is not None else ()
+    yield from versions.of_kubectl(version)
     yield from machine.checks(options.runs, detector=options.detector)
     yield from detector.checks(chosen, asked.rules, clock=clock, wall=_wall)
     if cluster is None:

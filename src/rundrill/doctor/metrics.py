@@ -16,6 +16,8 @@ from rundrill.target.cluster import Cluster, ClusterError
 GROUP: Final = "metrics"
 OF_THE_LOAD: Final = "load_"
 """How the names of the load's own metrics begin; they are there while it runs."""
+OF_THE_SCRAPE: Final = frozenset({"up"})
+"""What the detector itself tells of each page that it asks for."""
 PAGE_BUDGET_S: Final = 5.0
 _METRICS_API: Final = "/apis/metrics.k8s.io/v1beta1/nodes"
 _TOLD: Final = 4
@@ -159,7 +161,7 @@ def needed_by(rules: RuleSet) -> Mapping[str, Sequence[str]]:
 
 def judge_names(needed: Mapping[str, Sequence[str]], pages: Sequence[Page]) -> Iterator[Check]:
     """Where a source tells nothing, a name that is nowhere else is not known to be missing."""
-    present = frozenset[str]().union(*(page.names for page in pages))
+    present = OF_THE_SCRAPE.union(*(page.names for page in pages)) if pages else frozenset()
     declared = frozenset[str]().union(*(page.declared for page in pages))
     silent = [page.source for page in pages if page.failure]
     seen = 0
@@ -178,9 +180,9 @@ def judge_names(needed: Mapping[str, Sequence[str]], pages: Sequence[Page]) -> I
             yield _name(
                 name,
                 "warning",
-                f"declared, without a sample yet; for {who}",
-                "have the program start its counters at 0: rate() does not see"
-                " the first event of a series that was not there before",
+                f"declared, without a sample so far; for {who}",
+                "ask again when the service is used; a counter that only appears with its first"
+                " event hides that one from rate(): have it start at 0",
             )
         elif silent:
             yield _name(

@@ -15,6 +15,7 @@ from rundrill.base.clock import Clock
 from rundrill.base.wait import WaitTimeoutError, until
 from rundrill.doctor import probe_pods
 from rundrill.doctor.images import REFUSED
+from rundrill.session import uninterrupted
 from rundrill.target.cluster import Cluster, ClusterError
 
 BUDGET_S: Final = 60.0
@@ -234,7 +235,8 @@ def _namespace(cluster: Cluster, clock: Clock) -> Iterator[_Space]:
         cluster.create(path, probe_pods.namespace(space.name))
         yield space
     finally:
-        space.left = _removed(cluster, path, clock)
+        with uninterrupted():
+            space.left = _removed(cluster, path, clock)
 
 
 def _removed(cluster: Cluster, path: str, clock: Clock) -> str:
