@@ -29,6 +29,7 @@ from rundrill.doctor import (
     versions,
 )
 from rundrill.doctor import probe as probing
+from rundrill.doctor.check import NONSENSE
 from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.inputs import Inputs, plans_on, read_inputs
 from rundrill.model import Plan
@@ -145,7 +146,7 @@ def _checks(
     if cluster is not None:
         try:
             version = cluster.version()
-        except ClusterError as error:
+        except (ClusterError, *NONSENSE) as error:
             cluster = None
             reached = Reached(
                 cluster=None,

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rundrill.target.cluster import ClusterError
+
+NONSENSE: Final = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading another server's JSON ends with, where it is no answer to what was asked."""
 
 State = Literal["ok", "warning", "failed", "not known"]
 
@@ -33,7 +36,11 @@ def attempted(
     except ClusterError as error:
         refused = "this account may not ask: " if error.code == 403 else ""
         seen = f"{refused}{error}"
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # Another server's JSON: whatever it is, it is no answer to what was asked.
-        seen = f"an answer that makes no sense: {error!r}"
+    except NONSENSE as error:
+        seen = nonsense(error)
     return [Check(group=group, name=name, state="not known", seen=seen, fix=fix)]
+
+
+def nonsense(error: Exception) -> str:
+    """What is said of an error of `NONSENSE`."""
+    return f"an answer that makes no sense: {error!r}"

@@ -1,12 +1,12 @@
 """Metrics: whether each source answers, and whether the names that the rules need are there."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rundrill.detection import RuleSet
 from rundrill.detection.exposition import ExpositionError, samples
-from rundrill.doctor.check import Check, attempted
+from rundrill.doctor.check import NONSENSE, Check, attempted, nonsense
 from rundrill.plan import ServiceFile
 from rundrill.plan.service_file import PodScrape
 from rundrill.sources import KUBE_STATE_METRICS
@@ -45,9 +45,8 @@ def checks(cluster: Cluster, service: ServiceFile, rules: RuleSet | None) -> Ite
         fix="see `kubectl get apiservice v1beta1.metrics.k8s.io`",
     )
     pages = list(_cluster_pages(cluster, service))
-    yield from (judge_page(page) for page in pages if page.source != DERIVED)
-    if any(page.source == DERIVED for page in pages):
-        yield absent_kube_state()
+    for page in pages:
+        yield absent_kube_state() if page.source == DERIVED and page.count else judge_page(page)
     for scrape in service.scrape:
         found = _service_pages(cluster, scrape)
         yield judge_service(scrape, found)
@@ -247,25 +246,23 @@ def _metrics_api(cluster: Cluster) -> Check:
 
 def _cluster_pages(cluster: Cluster, service: ServiceFile) -> Iterator[Page]:
     try:
-        page = _fetched(cluster, "kube-state-metrics", KUBE_STATE_METRICS)
+        yield _read(cluster, "kube-state-metrics", KUBE_STATE_METRICS)
     except ClusterError as error:
         if error.code != 404:
             yield Page(source="kube-state-metrics", failure=str(error))
         else:
             yield _derived(cluster, service)
-    else:
-        yield page
     try:
         nodes = cluster.nodes()
     except ClusterError as error:
         yield Page(source="cAdvisor", failure=f"nodes cannot be listed: {error}")
         return
+    except NONSENSE as error:
+        yield Page(source="cAdvisor", failure=f"nodes cannot be listed: {nonsense(error)}")
+        return
     for node in nodes:
-        source = f"cAdvisor of {node}"
-        try:
-            yield _fetched(cluster, source, f"/api/v1/nodes/{node}/proxy/metrics/cadvisor")
-        except ClusterError as error:
-            yield Page(source=source, failure=str(error))
+        path = f"/api/v1/nodes/{node}/proxy/metrics/cadvisor"
+        yield _page(cluster, f"cAdvisor of {node}", path)
 
 
 def _derived(cluster: Cluster, service: ServiceFile) -> Page:
@@ -276,25 +273,28 @@ def _derived(cluster: Cluster, service: ServiceFile) -> Page:
         )
     except ClusterError as error:
         return Page(source=DERIVED, failure=str(error))
+    except NONSENSE as error:
+        return Page(source=DERIVED, failure=nonsense(error))
     return read_page(DERIVED, text)
 
 
 def _service_pages(cluster: Cluster, scrape: PodScrape) -> Sequence[Page]:
     try:
-        pods = cluster.pods(scrape.namespace, scrape.selector)
+        pods = [pod.name for pod in cluster.pods(scrape.namespace, scrape.selector) if pod.started]
     except ClusterError as error:
         return [Page(source=scrape.job, failure=str(error))]
-    return list(_of_pods(cluster, scrape, [one.name for one in pods if one.started]))
+    except NONSENSE as error:
+        return [Page(source=scrape.job, failure=nonsense(error))]
+    root = f"/api/v1/namespaces/{scrape.namespace}/pods"
+    return [_page(cluster, pod, f"{root}/{pod}:{scrape.port}/proxy/metrics") for pod in pods]
 
 
-def _of_pods(cluster: Cluster, scrape: PodScrape, pods: Iterable[str]) -> Iterator[Page]:
-    for pod in pods:
-        path = f"/api/v1/namespaces/{scrape.namespace}/pods/{pod}:{scrape.port}/proxy/metrics"
-        try:
-            yield _fetched(cluster, pod, path)
-        except ClusterError as error:
-            yield Page(source=pod, failure=str(error))
+def _page(cluster: Cluster, source: str, path: str) -> Page:
+    try:
+        return _read(cluster, source, path)
+    except ClusterError as error:
+        return Page(source=source, failure=str(error))
 
 
-def _fetched(cluster: Cluster, source: str, path: str) -> Page:
+def _read(cluster: Cluster, source: str, path: str) -> Page:
     return read_page(source, cluster.get_text(path, timeout_s=PAGE_BUDGET_S))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from rundrill.doctor.check import Check
+from rundrill.doctor.check import NONSENSE, Check, nonsense
 from rundrill.errors import RundrillError
 from rundrill.target.cluster import ClusterError
 
@@ -25,6 +25,15 @@ def checks(address: Callable[[], str], *, now: Callable[[], float]) -> Iterator[
             state="failed" if error.code == 404 else "not known",
             seen=str(error),
             fix="deploy the service, or correct `load` in service.yaml",
+        )
+        return
+    except NONSENSE as error:
+        yield Check(
+            group=GROUP,
+            name=NAME,
+            state="not known",
+            seen=nonsense(error),
+            fix="see `kubectl get service`, of the one that `load` names in service.yaml",
         )
         return
     except RundrillError as error:

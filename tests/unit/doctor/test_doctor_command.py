@@ -118,6 +118,7 @@ def project(tmp_path: Path, api: Api, monkeypatch: pytest.MonkeyPatch) -> Path:
     service.write_text(text)
     (tmp_path / "kubeconfig").write_text(KUBECONFIG.format(port=api.port))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rundrill.doctor.clocks.EVERY_S", 0.0)
     monkeypatch.setenv("RUNDRILL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     return tmp_path
@@ -186,6 +187,11 @@ def test_experiments_bring_their_permissions_rules_and_releases(
         ("/api/v1/namespaces/production/services/payment-service", 403, ("load", "address"),
          "not known"),
         ("/api/v1/namespaces", 403, ("enforced here", "probe namespace"), "not known"),
+        ("/api/v1/nodes", "<html>", ("metrics", "cAdvisor"), "failed"),
+        (PODS, {"items": [{"metadata": {}}]}, ("metrics", "objects of the cluster"), "failed"),
+        ("/api/v1/namespaces/production/services/payment-service", {}, ("load", "address"),
+         "not known"),
+        ("/version", "<html>", ("versions", "API server"), "failed"),
         ("/version", {"gitVersion": 7}, ("versions", "Kubernetes"), "not known"),
     ],
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """The probe on clusters that enforce, or do not; whatever happens, its namespace goes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -70,8 +70,8 @@ class Kubernetes:
 
 
 @pytest.fixture
-def kubernetes() -> Iterator[Kubernetes]:
-    yield Kubernetes()
+def kubernetes() -> Kubernetes:
+    return Kubernetes()
 
 
 def probed(kubernetes: Kubernetes, *images: str) -> Probed:
