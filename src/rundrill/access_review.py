@@ -25,6 +25,19 @@ def require_allowed(cluster: Reviewer, needs: Sequence[Need], *, path: Path) -> 
 
     `path` is the kubeconfig whose account is asked about.
     """
+    missing = lacking(cluster, needs)
+    if missing:
+        raise TargetError(
+            f"this account lacks {len(missing)} of the {len(needs)} permissions that the drills"
+            " need; nothing was started:\n" + "\n".join(map(_told, missing)),
+            path=path,
+            fix="as an administrator `kubectl apply -f deploy/rbac.yaml`, then use the account"
+            " that it makes; for experiments of your own see docs/permissions.md",
+        )
+
+
+def lacking(cluster: Reviewer, needs: Sequence[Need]) -> Sequence[Need]:
+    """What the account may not do. Raises `ClusterError`."""
 
     def allowed(need: Need) -> bool:
         access = need.access
@@ -40,15 +53,7 @@ def require_allowed(cluster: Reviewer, needs: Sequence[Need], *, path: Path) -> 
         answers = list(pool.map(allowed, needs))
     finally:
         pool.shutdown(cancel_futures=True)  # after one without an answer no other is asked
-    missing = [need for need, yes in zip(needs, answers, strict=True) if not yes]
-    if missing:
-        raise TargetError(
-            f"this account lacks {len(missing)} of the {len(needs)} permissions that the drills"
-            " need; nothing was started:\n" + "\n".join(map(_told, missing)),
-            path=path,
-            fix="as an administrator `kubectl apply -f deploy/rbac.yaml`, then use the account"
-            " that it makes; for experiments of your own see docs/permissions.md",
-        )
+    return [need for need, yes in zip(needs, answers, strict=True) if not yes]
 
 
 def _told(need: Need) -> str:

@@ -10,6 +10,7 @@ from rundrill import (
     abort_command,
     backtest_command,
     coverage_command,
+    doctor_command,
     export_command,
     init_command,
     lint_command,
@@ -47,6 +48,7 @@ examples:
   rundrill up; chaos run experiments/crash-loop.yaml; rundrill down
   rundrill report runs/20260101-120000-crash-loop build the reports of a run again
   rundrill plan experiments/crash-loop.yaml       what would it do, touch and need?
+  rundrill doctor experiments/*.yaml              what do the target and this machine allow?
   rundrill show runbooks/payment-service/runbook.md    what does it state, line by line?
   rundrill lint runbooks/payment-service/runbook.md    what is wrong with a runbook?
   rundrill coverage runs --html coverage.html     which of its claims are proven?
@@ -71,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "abort": lambda: abort_command.run(clock),
         "report": lambda: report_command.run(options),
         "plan": lambda: plan_command.run(options),
+        "doctor": lambda: doctor_command.run(options, clock),
         "show": lambda: show_command.run(options),
         "lint": lambda: lint_command.run(options),
         "coverage": lambda: coverage_command.run(options),
@@ -217,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     abort_command.add_parser(commands)
     report_command.add_parser(commands)
+    doctor_command.add_parser(commands)
     show_command.add_parser(commands)
     lint_command.add_parser(commands)
     coverage_command.add_parser(commands)

@@ -292,6 +292,10 @@ class Cluster:
     def version(self) -> str:
         return str(self.get("/version").get("gitVersion", "unknown"))
 
+    def date(self) -> str:
+        """The time of the API server, to the second, as HTTP writes it; "" when it tells none."""
+        return str(self._answer("GET", "/version").headers.get("Date", ""))
+
     def _request(
         self,
         method: str,
@@ -301,13 +305,25 @@ class Cluster:
         content: str | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> str:
+        answer = self._answer(method, path, body=body, content=content, timeout_s=timeout_s)
+        return str(answer.data.decode("utf-8", "replace"))
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, text/plain"}
         if content is not None:
             headers["Content-Type"] = content
         host = self._client.configuration.host
         self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
         try:
-            response = self._client.rest_client.pool_manager.request(
+            answer: urllib3.BaseHTTPResponse = self._client.rest_client.pool_manager.request(
                 method,
                 host + path,
                 headers=headers,
@@ -317,12 +333,10 @@ class Cluster:
             )
         except (urllib3.exceptions.HTTPError, OSError, ApiException) as error:
             raise ClusterError(f"{method} {path}: no answer: {error}") from error
-        text: str = response.data.decode("utf-8", "replace")
-        if response.status >= 400:
-            raise ClusterError(
-                f"{method} {path}: {response.status} {_reason(text)}", response.status
-            )
-        return text
+        if answer.status >= 400:
+            text = answer.data.decode("utf-8", "replace")
+            raise ClusterError(f"{method} {path}: {answer.status} {_reason(text)}", answer.status)
+        return answer
 
 
 def object_path(kind: str, namespace: str, name: str, *, api_version: str = "") -> str:
