@@ -15,6 +15,7 @@ from rundrill.faults.service_pods import LOOKS
 from rundrill.faults.traffic_surge import NAME, TrafficSurge
 from rundrill.faults.workload import Workload
 from rundrill.target.cluster import ClusterError
+from tests.unit.rundrill.faults.test_on_a_cluster import SHIPPED
 from tests.unit.rundrill.faults.test_sequences import plan, world
 
 OURS = (
@@ -95,6 +96,11 @@ def test_the_evidence_is_what_others_say(there: World, experiment: str) -> None:
     fault = make(experiment, there)
     fault.inject()
     assert _evidence()[experiment] in (look(fault) or "")
+
+
+def test_of_every_fault_somebody_asks_whether_it_lands() -> None:
+    """Here, or where only a network shows it."""
+    assert {plan(name).fault for name in (*OURS, *SHIPPED)} == set(FAULTS)
 
 
 def test_an_image_without_the_defect_does_not_land(there: World) -> None:
