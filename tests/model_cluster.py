@@ -182,7 +182,7 @@ class World:
         """What a pod of the service tells; every look is a second of work later."""
         owner = pod["metadata"]["owner"]
         sharing = [p for p in self.of(*PODS, "") if p["metadata"].get("owner") == owner]
-        if self._has_customers(pod):
+        if self.has_customers(pod):
             pod["served"] += 50 if self.asked is None else self.asked // len(sharing)
         failing = any(
             not self._ready(namespace, app)
@@ -208,7 +208,7 @@ class World:
             }.items()
         )
 
-    def _has_customers(self, pod: Mapping[str, Any]) -> bool:
+    def has_customers(self, pod: Mapping[str, Any]) -> bool:
         """They come through the Service of the workload's name."""
         meta = pod["metadata"]
         endpoints = self.objects["", "endpoints", meta["namespace"], meta["owner"]]

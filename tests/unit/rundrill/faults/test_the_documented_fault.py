@@ -12,13 +12,13 @@ from fakes import FakeClock
 from model_cluster import ModelCluster, World
 
 from rundrill.faults import FAULTS, Fault
-from rundrill.faults.service_pods import LOOKS
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.model import Plan
 from rundrill.restore import restore, take_snapshot
 from rundrill.target.cluster import ClusterError
 from rundrill.undo import UndoEntry
 from tests.unit.rundrill.faults.test_sequences import TOP, world
+from tests.unit.rundrill.faults.test_workload_faults import Ticking
 
 PAGE = (TOP / "docs/adding-a-fault.md").read_text(encoding="utf-8")
 NAME = "service-unselected"
@@ -51,7 +51,8 @@ def there() -> World:
 def make(plan: Plan, there: World, **more: object) -> Fault:
     given: Mapping[str, object] = {**plan.fault_parameters, **more}
     kind = FAULTS[NAME]
-    return kind(ModelCluster(there, permissions=kind.PERMISSIONS, parameters=given), given)
+    cluster = ModelCluster(there, permissions=kind.PERMISSIONS, parameters=given)
+    return kind(cluster, given, clock=Ticking())  # type: ignore[call-arg]
 
 
 def test_it_lands_with_evidence_is_harm_and_leaves_nothing(plan: Plan, there: World) -> None:
@@ -67,9 +68,9 @@ def test_it_lands_with_evidence_is_harm_and_leaves_nothing(plan: Plan, there: Wo
         snapshot=take_snapshot(admin, plan.blast_radius.namespaces),
     )
     assert "selects app=payment-service-typo" in fault.inject()
-    assert [fault.landed() for _ in range(LOOKS)] == [None] * LOOKS
-    assert fault.landed() == f"no pod was asked for anything in {LOOKS} looks"
-    assert fault.harm() is not None
+    evidence = "service/payment-service has no endpoints; no pod was asked for 3.0 s"
+    assert next(filter(None, (fault.landed() for _ in range(20)))) == evidence
+    assert fault.harm() == "service/payment-service has no endpoints"
     assert fault.undone(entry.original) is None
     for _ in range(2):
         later = make(plan, there)  # as another process does it
@@ -85,13 +86,23 @@ def test_without_effect_it_does_not_land_and_an_undo_without_effect_is_seen(
     original = fault.original()
     there.heeds = False
     fault.inject()
-    assert [fault.landed() for _ in range(2 * LOOKS)] == [None] * 2 * LOOKS
-    assert "service/payment-service has 3 endpoints" in fault.missing()
+    assert [fault.landed() for _ in range(20)] == [None] * 20
+    assert "service/payment-service has 3 endpoints; the pods were asked " in fault.missing()
     there.heeds = True
     fault.inject()
     there.heeds = False
     fault.undo(original)
     assert fault.undone(original) is None
+
+
+def test_open_connections_that_live_on_are_seen_though_the_endpoints_are_gone(
+    plan: Plan, there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = make(plan, there)
+    fault.inject()
+    monkeypatch.setattr(there, "has_customers", lambda _pod: True)
+    assert [fault.landed() for _ in range(20)] == [None] * 20
+    assert "has 0 endpoints; the pods were asked 2850 times since" in fault.missing()
 
 
 def test_what_its_experiment_mistypes_is_told_before_anything_is_changed(
