@@ -182,7 +182,8 @@ class World:
         """What a pod of the service tells; every look is a second of work later."""
         owner = pod["metadata"]["owner"]
         sharing = [p for p in self.of(*PODS, "") if p["metadata"].get("owner") == owner]
-        pod["served"] += 50 if self.asked is None else self.asked // len(sharing)
+        if self.has_customers(pod):
+            pod["served"] += 50 if self.asked is None else self.asked // len(sharing)
         failing = any(
             not self._ready(namespace, app)
             for namespace, app in (
@@ -206,6 +207,12 @@ class World:
                 "process_resident_memory_bytes": (70 << 20) + leaked,
             }.items()
         )
+
+    def has_customers(self, pod: Mapping[str, Any]) -> bool:
+        """They come through the Service of the workload's name."""
+        meta = pod["metadata"]
+        endpoints = self.objects["", "endpoints", meta["namespace"], meta["owner"]]
+        return any({"ip": meta["uid"]} in subset["addresses"] for subset in endpoints["subsets"])
 
     def _ready(self, namespace: str, app: str) -> bool:
         return any(

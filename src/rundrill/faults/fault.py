@@ -53,7 +53,7 @@ class Fault(Protocol):
         """What of it is still there, however it was fixed; None when the service is rid of it.
 
         Not the opposite of `landed`: a pod that crash-loops is also harm while it runs for a
-        second between two crashes.
+        second between two crashes. Another thread asks, while `landed` is still being asked.
         """
         ...
 

@@ -13,12 +13,12 @@ import pytest
 import yaml
 from fakes import FakeClock
 
+from rundrill.cli import main
 from rundrill.inputs import Inputs, make_plan, read_inputs
 from rundrill.model import BlastRadius, Plan
 from rundrill.money import GatewayBooks
 from rundrill.permissions import Access, Needs, as_role, merged, needs_of
 from rundrill.permissions.drill import way_back
-from rundrill.plan_command import run as run_plan
 from rundrill.restore import take_snapshot
 from rundrill.sources import KUBE_STATE_METRICS, scrape_targets
 from rundrill.target import lease, marker
@@ -232,13 +232,12 @@ def rules(text: str) -> Iterator[tuple[str, str, str, str]]:
 def test_the_shipped_role_grants_exactly_what_the_shipped_drills_need(
     request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
+    monkeypatch.chdir(TOP)
+    made = main(["plan", "--rbac", *(str(path.relative_to(TOP)) for path in EXPERIMENTS)])
+    assert made == 0
+    text = capsys.readouterr().out
     if request.config.getoption("--update-golden"):
-        monkeypatch.chdir(TOP)
-        paths = [path.relative_to(TOP) for path in EXPERIMENTS]
-        options = type("Options", (), {})()
-        vars(options).update(experiment=paths, compress=20.0, json=False, rbac=True)
-        run_plan(options, 150.0)
-        ROLE.write_text(capsys.readouterr().out, encoding="utf-8")
+        ROLE.write_text(text, encoding="utf-8")
     every = merged(needs(path.stem) for path in EXPERIMENTS)
     wanted = {
         (one.access.namespace, one.access.group, one.access.resource, one.access.verb)
@@ -246,6 +245,7 @@ def test_the_shipped_role_grants_exactly_what_the_shipped_drills_need(
     }
     granted = list(rules(ROLE.read_text(encoding="utf-8")))
     assert sorted(granted) == sorted(wanted), "make it again: pytest --update-golden"
+    assert ROLE.read_text(encoding="utf-8") == text, "make it again: pytest --update-golden"
     assert "secrets" not in {resource for _, _, resource, _ in granted}
 
 

@@ -1,7 +1,8 @@
 """The faults of workloads on the manifests that ship: what lands, what does not, what is harm."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import signature
 
 import pytest
 from fakes import FakeClock
@@ -12,9 +13,10 @@ from rundrill.faults.bad_config import RESTARTED_AT
 from rundrill.faults.pods_killed import PodsKilled
 from rundrill.faults.repeated_kill import RepeatedKill
 from rundrill.faults.service_pods import LOOKS
-from rundrill.faults.traffic_surge import NAME, TrafficSurge
+from rundrill.faults.traffic_surge import NAME
 from rundrill.faults.workload import Workload
 from rundrill.target.cluster import ClusterError
+from tests.unit.rundrill.faults.test_on_a_cluster import SHIPPED
 from tests.unit.rundrill.faults.test_sequences import plan, world
 
 OURS = (
@@ -32,21 +34,18 @@ OURS = (
 SHOP, SERVICE = "production", "payment-service"
 
 
+class Ticking(FakeClock):
+    """Half a second passes whenever somebody asks."""
+
+    def now(self) -> float:
+        self.at += 0.5
+        return self.at
+
+
 def make(experiment: str, there: World, **more: object) -> Fault:
-    given: Mapping[str, object] = {**plan(experiment).fault_parameters, **more}
-    cluster = ModelCluster(there)
-    if plan(experiment).fault == "traffic-surge":
-        return TrafficSurge(cluster, given, clock=_ticking())
-    return FAULTS[plan(experiment).fault](cluster, given)
-
-
-def _ticking() -> FakeClock:
-    class Ticking(FakeClock):
-        def now(self) -> float:
-            self.at += 0.5
-            return self.at
-
-    return Ticking()
+    kind: Callable[..., Fault] = FAULTS[plan(experiment).fault]
+    clock = {"clock": Ticking()} if "clock" in signature(kind).parameters else {}
+    return kind(ModelCluster(there), {**plan(experiment).fault_parameters, **more}, **clock)
 
 
 def look(fault: Fault) -> str | None:
@@ -95,6 +94,11 @@ def test_the_evidence_is_what_others_say(there: World, experiment: str) -> None:
     fault = make(experiment, there)
     fault.inject()
     assert _evidence()[experiment] in (look(fault) or "")
+
+
+def test_of_every_fault_somebody_asks_whether_it_lands() -> None:
+    """Here, or where only a network shows it."""
+    assert {plan(name).fault for name in (*OURS, *SHIPPED)} == set(FAULTS)
 
 
 def test_an_image_without_the_defect_does_not_land(there: World) -> None:
