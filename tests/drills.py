@@ -128,6 +128,15 @@ class Drill:
         self.process.kill()
         self.process.communicate()
 
+    def kill_with_watchdog(self) -> None:
+        """Both at once, so that neither can undo anything."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        for process in self.processes():
+            if "rundrill.watchdog" in (process.info["cmdline"] or []):
+                process.kill()
+        self.kill()
+
     def end(self) -> None:
         """Whatever a test that failed has left."""
         if self.process is not None and self.process.poll() is None:

@@ -353,6 +353,9 @@ class ModelCluster(Cluster):
         if method == "DELETE":
             del self.world.objects[key]
             self.world.deaths += key[:2] == PODS
+        elif method == "PUT":
+            assert body is not None
+            self.world.objects[key] = json.loads(json.dumps(body))
         elif content == "application/merge-patch+json":
             self.world.objects[key] = merged(json.loads(json.dumps(item)), body)
         else:

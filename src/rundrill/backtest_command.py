@@ -22,7 +22,7 @@ from rundrill.backtest import (
 from rundrill.base import out
 from rundrill.base.options import file
 from rundrill.detection import RuleSet, load_rules
-from rundrill.errors import MachineError, RulesError, RundrillError
+from rundrill.errors import RulesError, RundrillError
 
 FAILED: Final = 1
 EPILOG: Final = """\
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         for one in sweeps:
             out.write(f"\n{sweep_text(one)}")
     if options.html is not None:
-        _write(options.html, page(sweeps, drills))
+        out.write_file(options.html, page(sweeps, drills))
     for trial in trials:
         if not trial.reproduced:
             sys.stderr.write(f"rundrill: {trial.drill.folder}: the run was not reproduced\n")
@@ -136,12 +136,3 @@ def _expected(rules: RuleSet, drills: Sequence[PastDrill]) -> list[str]:
             fix="name one with --alert",
         )
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise MachineError(
-            f"cannot be written: {error.strerror or error}", path=path, fix="name another file"
-        ) from error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rundrill import (
+    abort_command,
     backtest_command,
     coverage_command,
     export_command,
@@ -27,7 +28,10 @@ from rundrill.plan import read_service
 from rundrill.responder import find_kubectl
 from rundrill.session import uninterrupted
 from rundrill.target import choice
+from rundrill.target.choice import TargetChoice
 from rundrill.target.context import ContextTarget
+from rundrill.target.interface import Target
+from rundrill.target.local import LocalTarget
 from rundrill.workplace import Workplace
 
 BAD_INPUT = 2
@@ -64,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "up": lambda: _up(options, clock),
         "down": lambda: _down(options, clock),
         "recover": lambda: _recover(options, clock),
+        "abort": lambda: abort_command.run(clock),
         "report": lambda: report_command.run(options),
         "plan": lambda: plan_command.run(options),
         "show": lambda: show_command.run(options),
@@ -97,34 +102,50 @@ def entry() -> None:
 
 def _up(options: argparse.Namespace, clock: MonotonicClock) -> int:
     workplace = Workplace()
-    service = read_service(options.service)
     with workplace.lock():
-        local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
+        local, target = _target(options, workplace, clock)
         workplace.recover(local, clock=clock, say=_say)
-        if local.running() is not None:
-            raise TargetError("the target is up already", path=local.kubeconfig)
+        if target.running() is not None:
+            raise TargetError("the target is up already", path=target.kubeconfig)
         try:
-            local.up(compression=options.compress, keep=True)
+            target.up(compression=options.compress, keep=True)
         except BaseException:
             with uninterrupted():
-                failure = local.down()
+                failure = target.down()
             if failure is not None:
-                out.write_error(f"rundrill: {local.not_down(failure)}\n")
+                out.write_error(f"rundrill: {target.not_down(failure)}\n")
             raise
-    _say(f"up; export KUBECONFIG={local.kubeconfig}")
+    _say(f"up; export KUBECONFIG={target.kubeconfig}")
     return 0
 
 
 def _down(options: argparse.Namespace, clock: MonotonicClock) -> int:
     workplace = Workplace()
-    service = read_service(options.service)
     with workplace.lock():
-        local = workplace.local(service, kubectl=find_kubectl(), clock=clock, say=_say)
-        failure = local.down()
+        _, target = _target(options, workplace, clock)
+        failure = target.down()
         if failure is not None:
-            raise local.not_down(failure)
+            raise target.not_down(failure)
     _say("down")
     return 0
+
+
+def _target(
+    options: argparse.Namespace, workplace: Workplace, clock: MonotonicClock
+) -> tuple[LocalTarget, Target]:
+    """The embedded cluster of this workplace, and the target that was asked for: one that can be
+    brought up. Raises `TargetError`."""
+    wanted: TargetChoice = options.target
+    if wanted.kind == "context":
+        raise TargetError(
+            "is a cluster of yours: rundrill does not start or end it",
+            path=wanted.name,
+            fix="deploy the service there, then: rundrill run --target " + wanted.name,
+        )
+    kubectl = find_kubectl()
+    local = workplace.local(read_service(options.service), kubectl=kubectl, clock=clock, say=_say)
+    target = workplace.target(wanted, local, namespaces=(), kubectl=kubectl, clock=clock, say=_say)
+    return local, target
 
 
 def _recover(options: argparse.Namespace, clock: MonotonicClock) -> int:
@@ -173,11 +194,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run_command.add_parser(commands)
     plan_command.add_parser(commands)
-    up = commands.add_parser("up", help="start the embedded cluster and leave it up")
+    up = commands.add_parser("up", help="start the embedded or a kind cluster and leave it up")
     up.add_argument(
         "--compress", type=timing_options.factor, default=15.0, help="default: %(default)g"
     )
     for command in (up, commands.add_parser("down", help="stop it and all of its pods")):
+        choice.add_option(command)
         command.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
     recover = commands.add_parser("recover", help="undo what a killed run left")
     recover.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
@@ -193,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="where the drill was to end long ago: revert all that changed since, whoever did it",
     )
+    abort_command.add_parser(commands)
     report_command.add_parser(commands)
     show_command.add_parser(commands)
     lint_command.add_parser(commands)

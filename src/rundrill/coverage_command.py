@@ -11,7 +11,7 @@ from rundrill import events
 from rundrill.base import out
 from rundrill.base.options import number
 from rundrill.coverage import Coverage, RunRecord, badge, measure, page, to_json, to_text
-from rundrill.errors import MachineError, RundrillError
+from rundrill.errors import RundrillError
 from rundrill.plan import read_experiment
 from rundrill.runbook import load, load_bindings
 
@@ -61,9 +61,9 @@ def run(options: argparse.Namespace) -> int:
     runbook = load(_runbook(options.runbook, records))
     coverage = measure(runbook, records)
     if options.badge is not None:
-        _write(options.badge, badge(coverage.total))
+        out.write_file(options.badge, badge(coverage.total))
     if options.html is not None:
-        _write(options.html, page(coverage, _hrefs(coverage, options.html)))
+        out.write_file(options.html, page(coverage, _hrefs(coverage, options.html)))
     out.write(to_json(coverage) if options.json else to_text(coverage))
     below = options.fail_under is not None and coverage.total.percent < options.fail_under
     if below:
@@ -152,15 +152,6 @@ def _hrefs(coverage: Coverage, page_path: Path) -> Mapping[str, str]:
         for run in coverage.runs
         if run.report is not None
     }
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise MachineError(
-            f"cannot be written: {error.strerror or error}", path=path, fix="name another file"
-        ) from error
 
 
 def _percent(text: str) -> float:

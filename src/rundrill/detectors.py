@@ -176,8 +176,12 @@ class Beside:
 
     @property
     def failure(self) -> BaseException | None:
-        """A record with a hole would compare what was not seen."""
-        return self._detector.failure
+        """A record with a hole would compare what was not seen, as where a rule of it fails."""
+        if self._detector.failure is not None:
+            return self._detector.failure
+        errors = self._detector.rule_errors()
+        told = "; ".join(f"{name}: {why}" for name, why in errors.items())
+        return RuntimeError(told) if told else None
 
     def _write(self, change: AlertChange) -> None:
         line = {"at": change.at - self._zero, "alert": change.alert, "state": change.state.value}

@@ -87,6 +87,7 @@ class Drill:
         self._unmark = equipment.unmark
         self._notified = equipment.notified
         self._why_untold = equipment.why_untold
+        self._stop_asked = equipment.stop_asked
         self._emit = emit
         self._clock = clock
         self._started = started
@@ -144,7 +145,8 @@ class Drill:
     def abort(self, why: str) -> None:
         """No phase but `undo` runs any more."""
         if not self._over:
-            self._emit(DrillAborted(at=self.now(), why=why))
+            # Whoever asked may have sent the interrupt that `why` tells of.
+            self._emit(DrillAborted(at=self.now(), why=self._stop_asked() or why))
             self.aborted = True
         self._over = True
 
@@ -285,7 +287,12 @@ class Drill:
 
     def _respond(self) -> Outcome:
         steps = [step for step in self._plan.steps if step.kind != "monitoring"]
-        self._responder.follow(steps, recovered=lambda: self._recovered_since() is not None)
+
+        def recovered() -> bool:
+            self._heed()
+            return self._recovered_since() is not None
+
+        self._responder.follow(steps, recovered=recovered)
         return True, "the responder is through with the procedure"
 
     def _inject_nothing(self) -> Outcome:
@@ -410,6 +417,7 @@ class Drill:
         passed, why = False, "interrupted"
         try:
             with self._failing_as_event(phase):
+                self._heed()
                 passed, why = body()
                 if not passed:
                     # A cluster that is gone is no answer about the runbook.
@@ -440,6 +448,7 @@ class Drill:
 
     def _wait(self, find: Callable[[], T | None], what: str, budget_s: float) -> T:
         def guarded() -> T | None:
+            self._heed()
             self._require_instruments()
             return find()
 
@@ -454,6 +463,13 @@ class Drill:
             window_s + POLL_S,
         )
         return self._observer.since(start)
+
+    def _heed(self) -> None:
+        """Ends the drill when somebody has asked for it."""
+        why = self._stop_asked()
+        if why is not None:
+            self.abort(why)
+            raise _StopDrillError(why)
 
     def _require_instruments(self) -> None:
         """Without load or measurement nothing that follows would mean anything."""

@@ -38,6 +38,7 @@ class Equipment:
     it, `unmark` that it is gone. Each may raise `ClusterError`: after `claim` did nothing is
     claimed. `notified` gives the alerts of which somebody was told since a time of the drill; None
     when nobody is notified. `why_untold` gives what is known of such as nobody was told of.
+    `stop_asked` gives why the drill may not go on, None while it may.
     """
 
     cluster: Objects
@@ -53,3 +54,4 @@ class Equipment:
     unmark: Callable[[], None]
     notified: Callable[[float], frozenset[str]] | None = None
     why_untold: Callable[[Collection[str]], str] = lambda _alerts: ""
+    stop_asked: Callable[[], str | None] = lambda: None

@@ -29,6 +29,7 @@ from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Session, Site, require_room, target_errors
 from rundrill.target.cluster import Cluster
+from rundrill.watchdog import Watchdog
 from rundrill.workplace import Workplace
 
 ABORT_ON = (KeyboardInterrupt, SystemExit, InterruptExecution)
@@ -205,9 +206,26 @@ def _open(path: Path, lock: ExitStack) -> Session:
         cluster = Cluster(local.kubeconfig, scratch=place.scratch)
         needs = needs_of(plan, inputs.service).needs
         require_allowed(cluster, needs, path=local.kubeconfig)
+        load_url = local.service_url(
+            cluster,
+            namespace=inputs.service.load_namespace,
+            service=inputs.service.load_service,
+            port=inputs.service.load_port,
+        )
+        site = Site(
+            kubeconfig=local.kubeconfig,
+            load_url=load_url,
+            kubectl=kubectl,
+            scratch=place.scratch,
+            journal=place.journal,
+            clock=clock,
+            place=place,
+            outlives=True,
+        )
         instruments = Instruments(
             cluster=cluster,
             service=inputs.service,
+            load_url=load_url,
             profile=plan.load,
             rules=inputs.rules,
             routing=inputs.routing,
@@ -217,17 +235,24 @@ def _open(path: Path, lock: ExitStack) -> Session:
             scratch=place.scratch,
         )
     require_room(runs)
+    watchdog = Watchdog(
+        site.guarded,
+        cluster=cluster,
+        limits=inputs.service.limits,
+        lease_namespace=inputs.service.load_namespace,
+        day=run_id,
+        clock=clock,
+        say=_say,
+    )
+    lock.callback(watchdog.stop)
+    with target_errors(local.kubeconfig):
+        watchdog.start()
     session = Session(
         inputs=inputs,
         plan=plan,
-        site=Site(
-            kubeconfig=local.kubeconfig,
-            kubectl=kubectl,
-            scratch=place.scratch,
-            journal=place.journal,
-            clock=clock,
-        ),
+        site=site,
         instruments=instruments,
+        watchdog=watchdog,
         run_id=run_id,
         folder=runs / run_id,
         listeners=[Console()],

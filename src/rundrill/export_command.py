@@ -10,7 +10,7 @@ from rundrill.backtest import UnitTest, read_past, render, unit_test
 from rundrill.base import out
 from rundrill.base.options import file
 from rundrill.detection import load_rules
-from rundrill.errors import MachineError, RulesError, RundrillError
+from rundrill.errors import RulesError, RundrillError
 
 EPILOG: Final = """\
 exit codes: 0 written, 2 bad input
@@ -64,14 +64,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         out.write(text)
         return 0
-    try:
-        options.output.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise MachineError(
-            f"cannot be written: {error.strerror or error}",
-            path=options.output,
-            fix="name another file",
-        ) from error
+    out.write_file(options.output, text)
     return 0
 
 

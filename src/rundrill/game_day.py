@@ -22,6 +22,7 @@ from rundrill.model import Arm, Outcome, Plan, Verdict
 from rundrill.permissions import merged, needs_of
 from rundrill.session import Session, Site, require_room, target_errors, uninterrupted
 from rundrill.target.cluster import Cluster
+from rundrill.watchdog import Watchdog
 
 Listener = Callable[[Event], None]
 
@@ -94,6 +95,7 @@ def run(
     listener: Callable[[Leg], Listener],
     detector: DetectorChoice = DEFAULT,
     alertmanager: Alertmanager | None = None,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> tuple[Path, Sequence[Ended]]:
     """Runs the legs against a target that is up; gives the day's folder and how each ended.
 
@@ -109,6 +111,7 @@ def run(
         instruments = Instruments(
             cluster=cluster,
             service=legs[0].inputs.service,
+            load_url=site.load_url,
             profile=legs[0].plan.load,
             rules=legs[0].inputs.rules,
             routing=alertmanager or legs[0].inputs.routing,
@@ -119,11 +122,22 @@ def run(
             detector=detector,
         )
     require_room(runs)
+    watchdog = Watchdog(
+        site.guarded,
+        cluster=cluster,
+        limits=legs[0].inputs.service.limits,
+        lease_namespace=legs[0].inputs.service.load_namespace,
+        day=day.name,
+        clock=site.clock,
+        say=say,
+    )
     for leg in legs:  # a drill that is never reached is seen as not run
         (day / leg.folder).mkdir(parents=True, exist_ok=True)
     ended: list[Ended] = []
     stop = ""
-    with _stopping(instruments):
+    with _stopping(instruments, watchdog):
+        with target_errors(site.kubeconfig):
+            watchdog.start()
         for number, leg in enumerate(legs):
             folder = day / leg.folder
             if stop:
@@ -135,6 +149,7 @@ def run(
                     plan=_notified_by(leg.plan, alertmanager),
                     site=site,
                     instruments=instruments,
+                    watchdog=watchdog,
                     run_id="-".join([stamp, *(leg.folder.parts or (leg.name,))]),
                     folder=folder,
                     listeners=[listener(leg)],
@@ -184,12 +199,15 @@ def _stop_reason(ended: Ended, instruments: Instruments) -> str:
 
 
 @contextmanager
-def _stopping(instruments: Instruments) -> Iterator[None]:
+def _stopping(instruments: Instruments, watchdog: Watchdog) -> Iterator[None]:
     try:
         yield
     finally:
         with uninterrupted():
-            instruments.stop()
+            try:
+                instruments.stop()
+            finally:
+                watchdog.stop()
 
 
 def _same(value: object) -> object:

@@ -54,11 +54,12 @@ class Instruments:
     Raises `ClusterError` when the target does not answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword, each with its own reason
         self,
         *,
         cluster: Cluster,
         service: ServiceFile,
+        load_url: str,
         profile: LoadProfile,
         rules: RuleSet,
         compression: float,
@@ -68,12 +69,11 @@ class Instruments:
         routing: Routing | Alertmanager | None = None,
         detector: DetectorChoice = DEFAULT,
     ) -> None:
-        address = cluster.cluster_ip(service.load_namespace, service.load_service)
         self._clock = clock
         self.zero = clock.now()
         self._load = Load(
             locustfile=service.locustfile,
-            host=f"http://{address}:{service.load_port}",
+            host=load_url,
             profile=profile,
             folder=folder,
             clock=clock,

@@ -288,6 +288,7 @@ class Times:
     injected: float | None = None
     landed: float | None = None
     first_harm: float | None = None
+    """The end of the second in which the first customer failed (`verdict.customers`)."""
     pending: float | None = None
     firing: float | None = None
     notified: float | None = None

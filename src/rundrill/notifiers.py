@@ -32,15 +32,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--receiver-port",
         type=_port,
-        default=RECEIVER_PORT,
         metavar="PORT",
-        help="of 127.0.0.1, to which a webhook of that Alertmanager posts (default: %(default)s)",
+        help="of 127.0.0.1, to which a webhook of that Alertmanager posts"
+        f" (default: {RECEIVER_PORT})",
     )
 
 
 def find_notifier(
     text: str,
-    port: int,
+    port: int | None,
     detector: DetectorChoice,
     alerts: Collection[str],
     *,
@@ -49,11 +49,17 @@ def find_notifier(
 ) -> Alertmanager | None:
     """Reads `--notifier`, and looks whether its Alertmanager is of use; None: the embedded one.
 
-    `alerts` are those that drills wait for. Raises `RoutingError`, `DetectionError` and
-    `MachineError`, before anything is started.
+    `port` is what `--receiver-port` says, which only an Alertmanager can be told of. `alerts` are
+    those that drills wait for. Raises `RoutingError`, `DetectionError` and `MachineError`, before
+    anything is started.
     """
     kind, colon, url = text.partition(":")
     if text == EMBEDDED:
+        if port is not None:
+            raise RoutingError(
+                f"--receiver-port {port} says where an Alertmanager posts to, and there is none",
+                fix=f"add --notifier {ALERTMANAGER}:URL, or leave --receiver-port out",
+            )
         return None
     if kind != ALERTMANAGER or not colon:
         raise RoutingError(f"there is no notifier {text!r}", fix=f"one of: {CHOICES}")
@@ -64,7 +70,9 @@ def find_notifier(
         )
     if detector.url is not None:
         Running(detector.url).require_sending()
-    found = find_alertmanager(url, port=port, alerts=alerts, clock=clock)
+    found = find_alertmanager(
+        url, port=RECEIVER_PORT if port is None else port, alerts=alerts, clock=clock
+    )
     say(_told(found))
     return found
 

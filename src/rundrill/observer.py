@@ -21,8 +21,6 @@ from rundrill.target.cluster import ClusterError
 INTERVAL_S = 1.0
 ANSWERS_BUDGET_S = 25.0
 """How long the last requests may take: twice the load's ten seconds, a retry and a sample."""
-STALE_S = 3.0
-"""An evaluation that is older tells nothing about now, unless the detector says otherwise."""
 
 
 class Alert(Protocol):
@@ -68,7 +66,10 @@ class Look:
 
 
 class Observer:
-    """Samples every second until it is stopped. `failure` is set when it could not go on."""
+    """Samples every second until it is stopped. `failure` is set when it could not go on.
+
+    An evaluation that is older than `stale_after_s` tells nothing about now.
+    """
 
     def __init__(
         self,
@@ -79,8 +80,8 @@ class Observer:
         emit: Callable[[Event], None],
         clock: Clock,
         started: float,
+        stale_after_s: Callable[[], float],
         oldest_in_flight: str | None = None,
-        stale_after_s: Callable[[], float] = lambda: STALE_S,
     ) -> None:
         self._bounds = bounds
         self._oldest_in_flight = oldest_in_flight

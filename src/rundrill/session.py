@@ -24,7 +24,7 @@ import yaml
 
 from rundrill import audit, report, verdict
 from rundrill.base.clock import Clock
-from rundrill.engine import Drill
+from rundrill.engine import WARM_UP_S, Drill
 from rundrill.equipment import Equipment
 from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.events import (
@@ -45,6 +45,8 @@ from rundrill.responder import AutoResponder, Kubectl
 from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.undo import UndoEntry, UndoJournal
+from rundrill.watchdog import Begin, Guarded, Watchdog
+from rundrill.workplace import Workplace
 
 FREE_BYTES = 64 * 1024 * 1024
 """A run folder is about 2 MB; a database and logs are beside it."""
@@ -52,13 +54,29 @@ FREE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where and with what drills are run: a cluster, a kubectl, the folders of this machine."""
+    """Where and with what drills are run: a cluster, a kubectl, the folders of this machine.
+
+    `load_url` is where the load reaches the service; `outlives`: the cluster lives on when this
+    process dies.
+    """
 
     kubeconfig: Path
+    load_url: str
     kubectl: Path
     scratch: Path
     journal: UndoJournal
     clock: Clock
+    place: Workplace
+    outlives: bool
+
+    @property
+    def guarded(self) -> Guarded:
+        return Guarded(
+            place=self.place,
+            kubeconfig=self.kubeconfig,
+            kubectl=self.kubectl,
+            outlives=self.outlives,
+        )
 
 
 class Session:
@@ -75,6 +93,7 @@ class Session:
         plan: Plan,
         site: Site,
         instruments: Instruments,
+        watchdog: Watchdog,
         run_id: str,
         folder: Path,
         listeners: Sequence[Callable[[Event], None]],
@@ -87,6 +106,7 @@ class Session:
         self._clock = site.clock
         self._instruments = instruments
         self._detector = instruments.detector
+        self._watchdog = watchdog
         self._abort_on = abort_on
         self._ends_load = ends_load
         self._verdict: Verdict | None = None
@@ -99,7 +119,7 @@ class Session:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = (folder / "events.jsonl").open("x", encoding="utf-8")
         self.redactor = redactor_of(site.kubeconfig, plan.placeholders)
-        self.log = EventLog(self._file, *listeners, redactor=self.redactor)
+        self.log = EventLog(self._file, watchdog.hear, *listeners, redactor=self.redactor)
         self._load = instruments.load(started=self._started, ends=ends_load)
         self._observer = Observer(
             bounds=plan.steady_state,
@@ -122,6 +142,7 @@ class Session:
                 self._instruments.attach(self.log.emit, self._started)
                 self._instruments.start()
                 self._observer.start()
+                self._watchdog.begin(self._begin())
         except BaseException as error:
             with uninterrupted():
                 self._observer.stop()
@@ -221,6 +242,7 @@ class Session:
                 unmark=self._unmark,
                 notified=None if self._instruments.notifier is None else self._notified,
                 why_untold=self._instruments.why_untold,
+                stop_asked=self._watchdog.stop_asked,
             ),
             emit=self.log.emit,
             clock=self._clock,
@@ -245,8 +267,16 @@ class Session:
 
     def _claim(self) -> tuple[str, str]:
         """In the cluster itself: for how long, by the wall clock, the fault may be there."""
+        written = datetime.now(UTC)
+        expires = written + timedelta(seconds=self._fault_lasts_s())
+        namespaces = self.plan.blast_radius.namespaces
+        marker.claim(self._cluster, namespaces=namespaces, run_id=self.run_id, expires=expires)
+        return written.isoformat(), expires.isoformat()
+
+    def _fault_lasts_s(self) -> float:
+        """The most that it may be there."""
         windows = self.plan.windows
-        lasts_s = (
+        return (
             windows.land_budget_s
             + windows.detect_budget_s
             + windows.recover_budget_s
@@ -254,11 +284,15 @@ class Session:
             + 2 * windows.undo_budget_s
             + windows.command_budget_s * sum(len(step.commands) for step in self.plan.steps)
         )
-        written = datetime.now(UTC)
-        expires = written + timedelta(seconds=lasts_s)
-        namespaces = self.plan.blast_radius.namespaces
-        marker.claim(self._cluster, namespaces=namespaces, run_id=self.run_id, expires=expires)
-        return written.isoformat(), expires.isoformat()
+
+    def _begin(self) -> Begin:
+        return Begin(
+            run_id=self.run_id,
+            folder=str(self.folder.resolve()),
+            started=self._started,
+            lasts_s=WARM_UP_S + self.plan.windows.baseline_s + self._fault_lasts_s(),
+            namespaces=list(self.plan.blast_radius.namespaces),
+        )
 
     def _mark(self, entry: UndoEntry) -> None:
         marker.fill(

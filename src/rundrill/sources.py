@@ -36,11 +36,6 @@ def scrape_targets(
 
     namespaces = sorted({service.load_namespace, *(one.namespace for one in service.scrape)})
 
-    def derived() -> str:
-        return kube_state.exposition(
-            cluster.objects("pods", namespaces), cluster.objects("deployments", namespaces)
-        )
-
     def service_pods() -> list[ScrapeTarget]:
         return [
             ScrapeTarget(
@@ -61,7 +56,7 @@ def scrape_targets(
         _target(
             "kube-state-metrics",
             "kube-state-metrics",
-            get(KUBE_STATE_METRICS) if has_kube_state_metrics(cluster) else derived,
+            _kube_state(cluster, namespaces),
         ),
         *(
             _target("cadvisor", node, get(f"/api/v1/nodes/{node}/proxy/metrics/cadvisor"))
@@ -79,18 +74,31 @@ def scrape_targets(
     return targets
 
 
-def has_kube_state_metrics(cluster: Cluster) -> bool:
-    """Whether it is where we look for it. Without it, the families that follow from the objects
-    themselves are read from the API server.
+def _kube_state(cluster: Cluster, namespaces: Sequence[str]) -> Callable[[], str]:
+    """The page of kube-state-metrics; where the first answer says that there is none, what follows
+    from the objects themselves.
 
-    Only "there is no such Service" is a no: one that is there and does not answer is a failed
+    Only "there is no such Service" says so: one that is there and does not answer is a failed
     scrape.
     """
-    try:
-        cluster.get_text(KUBE_STATE_METRICS)
-    except ClusterError as error:
-        return error.code != 404
-    return True
+    is_absent: list[bool] = []
+
+    def fetch() -> str:
+        if not is_absent or not is_absent[0]:
+            try:
+                page = cluster.get_text(KUBE_STATE_METRICS, timeout_s=SCRAPE_BUDGET_S)
+            except ClusterError as error:
+                if is_absent or error.code != 404:
+                    raise
+                is_absent.append(True)
+            else:
+                is_absent[:] = [False]
+                return page
+        return kube_state.exposition(
+            cluster.objects("pods", namespaces), cluster.objects("deployments", namespaces)
+        )
+
+    return fetch
 
 
 def alert_changed(change: AlertChange, started: float) -> AlertChanged:

@@ -16,6 +16,7 @@ from rundrill.base.clock import Clock
 from rundrill.base.wait import WaitTimeoutError
 from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.faults import FAULTS
+from rundrill.images.build import Sources
 from rundrill.marked import marked_entry
 from rundrill.plan import ServiceFile
 from rundrill.restore import Restoration, restore
@@ -25,10 +26,15 @@ from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.context import FOLDER as CONTEXTS
 from rundrill.target.context import ContextTarget
 from rundrill.target.interface import Target
+from rundrill.target.kind import KindTarget
 from rundrill.target.local import LocalTarget
 from rundrill.undo import UndoEntry, UndoJournal
 
 UNDO_BUDGET_S = 60.0
+KIND_CONFIG = Path("kind-config.yaml")
+KIND_MANIFESTS = Path("deploy/overlays/kind")
+WATCHDOG = "watchdog"
+"""Folder in which a running watchdog says what it watches, and is asked to end it."""
 
 
 class Workplace:
@@ -38,19 +44,47 @@ class Workplace:
         self.home = (home or Path(os.environ.get("RUNDRILL_HOME", ".rundrill"))).resolve()
         self.journal = UndoJournal(self.home / "undo")
         self.scratch = self.home / "scratch"
+        self.held: int | None = None
+        """The descriptor by which the lock is held: whoever inherits it holds it, too."""
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Raises `MachineError` when another runner holds it."""
         folder = self._acquire()
         try:
-            shutil.rmtree(self.scratch, ignore_errors=True)  # of a killed runner
+            self._empty()  # of a killed runner
+            self.held = folder
             yield
         finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.held = None
+            self._empty()
             with suppress(OSError):  # only when nothing is left in it
                 self.home.rmdir()
             os.close(folder)
+
+    def in_use(self) -> bool:
+        """Whether a runner is at work here, or the watchdog of one that was killed."""
+        if not self.home.exists():
+            return False
+        try:
+            os.close(self._acquire())
+        except MachineError:
+            return True
+        return False
+
+    def tidy(self) -> None:
+        """As a runner that ends leaves it; for who has inherited the lock of one that was killed.
+
+        The journal and what is needed to follow it stay.
+        """
+        self._forget_credentials()
+        self._empty()
+        with suppress(OSError):  # only when nothing is left in it
+            self.home.rmdir()
+
+    def _empty(self) -> None:
+        for folder in (self.scratch, self.home / WATCHDOG):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _acquire(self) -> int:
         try:
@@ -94,10 +128,27 @@ class Workplace:
         kubectl: Path,
         clock: Clock,
         say: Callable[[str], None],
+        load_url: str | None = None,
+        sure: str | None = None,
     ) -> Target:
-        """What was asked for; of a cluster that is not ours, `namespaces` must be ready."""
+        """What was asked for; of a cluster that is not ours, `namespaces` must be ready.
+
+        `sure` is the name of a context that looks like production and is meant.
+        """
         if choice.is_ours:
             return local
+        if choice.kind == "kind":
+            return KindTarget(
+                self.home / "kind",
+                scratch=self.scratch,
+                config=KIND_CONFIG,
+                manifests=KIND_MANIFESTS,
+                sources=Sources(root=Path()),
+                kubectl=kubectl,
+                clock=clock,
+                say=say,
+                base_image=os.environ.get("BASE_IMAGE"),
+            )
         return ContextTarget(
             choice.context,
             home=self.home,
@@ -106,6 +157,8 @@ class Workplace:
             kubectl=kubectl,
             clock=clock,
             say=say,
+            load_url=load_url,
+            sure=sure,
         )
 
     def recover(

@@ -25,7 +25,7 @@ from rundrill.model import Plan, PlannedStep
 from rundrill.permissions import Access, Need, Needs, as_role, merged, needs_of
 from rundrill.responder import AutoResponder, Kubectl
 from rundrill.restore import take_snapshot
-from rundrill.target import marker
+from rundrill.target import lease, marker
 from rundrill.target.cluster import Cluster as Target
 from rundrill.target.cluster import ClusterError
 
@@ -173,6 +173,11 @@ def test_the_runners_own_requests_are_allowed(target: Target) -> None:
     marker.fill(target, namespaces=where, run_id="try", entry={})
     assert len(marker.find(target)) == 2
     marker.release(target, namespaces=where, run_id="try")
+    lease.take(
+        target, "production", holder="try", run_id="try", clock=MonotonicClock(), say=lambda _: None
+    )
+    lease.renew(target, "production", holder="try")
+    lease.release(target, "production", holder="try")
     assert "deployment/production/payment-service" in take_snapshot(target, NAMESPACES)
     assert target.nodes()
     assert target.cluster_ip("production", "payment-service")

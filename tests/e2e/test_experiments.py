@@ -6,14 +6,16 @@ README tells it in words.
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from days import DAYS
 from drills import TOP, Drill
+from machine import moment, taken_by_others
 
 from rundrill.backtest import compare, read_past
-from rundrill.report import read_game_day
+from rundrill.report import GameDayEntry, read_game_day
 
 pytestmark = pytest.mark.e2e
 
@@ -21,6 +23,9 @@ COMPRESSION = "40"
 ALONE = {"the default game day", "capacity", "releases"}
 """New pods take the whole of a small machine while they start; whether customers feel that is part
 of the verdict, so nothing else may run then."""
+ATTEMPTS = 2
+CROWDED = 0.1
+"""From this share of the machine on, taken by others, such a day is run once more."""
 ALL = {name: told for day in DAYS.values() for name, told in day.items()}
 
 
@@ -29,24 +34,40 @@ def test_every_shipped_experiment_has_an_expected_verdict() -> None:
     assert shipped == ALL.keys()
 
 
+def run_day(drill: Drill, expected: Mapping[str, tuple[str, str]]) -> int:
+    files = [f"experiments/{name}.yaml" for name in expected]
+    return drill.run(
+        *(sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION), *files, budget_s=1200
+    )
+
+
+def unexpected(
+    entries: Mapping[str, GameDayEntry], expected: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, ...] | None]:
+    """Answer and sentences of the drills that did not end as expected; None for one not run."""
+    told = {name: (entry.answer, *entry.sentences) for name, entry in entries.items()}
+    return {
+        name: told.get(name)
+        for name, (answer, reason) in expected.items()
+        if told.get(name, ("", ""))[0] != answer or reason not in told[name][1]
+    }
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "day", [pytest.param(day, marks=[pytest.mark.alone] if day in ALONE else []) for day in DAYS]
 )
 def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: str) -> None:
     expected = DAYS[day]
-    files = [f"experiments/{name}.yaml" for name in expected]
-    code = drill.run(
-        *(sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION), *files, budget_s=1200
-    )
-    entries = {entry.name: entry for entry in read_game_day(drill.run_folder)}
-    told = {name: (entry.answer, *entry.sentences) for name, entry in entries.items()}
-    wrong = {
-        name: told.get(name)
-        for name, (answer, reason) in expected.items()
-        if told.get(name, ("", ""))[0] != answer or reason not in told[name][1]
-    }
-    assert wrong == {}
+    for _ in range(ATTEMPTS if day in ALONE else 1):
+        since = moment()
+        code = run_day(drill, expected)
+        others = taken_by_others(since)
+        entries = {entry.name: entry for entry in read_game_day(drill.run_folder)}
+        wrong = unexpected(entries, expected)
+        if not wrong or others < CROWDED:
+            break
+    assert wrong == {}, f"others took {others:.0%} of the machine"
     accepted = any(answer == "broken, accepted" for answer, _ in expected.values())
     assert code == 0
     summary = json.loads((drill.run_folder / "report.json").read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
-"""A runner that is killed in the middle of any fault: `rundrill recover` leaves things as before.
+"""A runner that is killed with its watchdog in the middle of any fault: `rundrill recover` leaves
+things as before.
 
 One target for all of them, so what one kill left would also be met by the next one's baseline.
 """
@@ -73,7 +74,7 @@ def test_recover_leaves_the_objects_as_they_were(target: Target, fault: str) -> 
     drill, file = target.drill, f"experiments/{EXPERIMENTS[fault]}"
     drill.start(str(Path(sys.executable).with_name("chaos")), "run", file)
     drill.wait_for_event(FaultLanded)
-    drill.kill()
+    drill.kill_with_watchdog()
     assert marker.find(target.cluster), "nothing in the cluster tells of the fault"
 
     assert drill.run(*RUNDRILL, "recover") == 0

@@ -1,15 +1,15 @@
 """Rules against past drills: those of the run, and new ones beside them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rundrill.backtest.measure import AlertTrial, tried
 from rundrill.backtest.past import PastDrill
 from rundrill.backtest.replay import Replay, replay, require_evaluated, require_metrics
-from rundrill.detection import AlertChange, RecordingRule, RuleSet
+from rundrill.base import units
+from rundrill.detection import AlertChange, RuleSet
+from rundrill.detection.design import windows_s
 from rundrill.detection.recording import Recording
-from rundrill.detection.rules import compile_rule
-from rundrill.report import units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,29 +134,13 @@ def _unfilled(drill: PastDrill, rules: RuleSet) -> Iterator[str]:
     had_s = (drill.watched if drill.injected is None else drill.injected) - first
     factor = drill.recording.compression
     before = "in all" if drill.injected is None else "before the fault"
-    for name, reach_s in reaches_s(rules, factor).items():
+    for name, reach_s in windows_s(rules, factor).items():
         if reach_s > had_s:
             yield (
                 f"{name}: its window was not filled: it looks back"
                 f" {units.seconds(reach_s * factor, fine=False)}"
                 f" ({reach_s:.1f} s of this run), and there are {had_s:.1f} s of samples {before}"
             )
-
-
-def reaches_s(rules: RuleSet, compression: float) -> Mapping[str, float]:
-    """Alert name to how far it looks back, in real seconds, through recording rules too."""
-    recorded: dict[str, float] = {}
-    found: dict[str, float] = {}
-    for group in rules.groups:
-        for rule in group.rules:
-            expression = compile_rule(rule, rules, compression)
-            own = expression.reach_ms(0) / 1000
-            own += max((recorded.get(name, 0.0) for name in expression.all_metrics), default=0.0)
-            if isinstance(rule, RecordingRule):
-                recorded[rule.record] = max(own, recorded.get(rule.record, 0.0))
-            else:
-                found[rule.name] = own
-    return found
 
 
 def _cut(drill: PastDrill) -> Iterator[str]:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from rundrill.backtest.sweep import Point, Sweep
 from rundrill.backtest.sweep_table import duration, heading, setting, threshold_name
-from rundrill.report import units
+from rundrill.base import units
 from rundrill.report.svg import Drawing, Scale, linear, nice_ceiling
 
 _WIDTH: Final = 860

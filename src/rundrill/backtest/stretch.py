@@ -13,10 +13,10 @@ from typing import Final
 
 import promql_parser as ast
 
-from rundrill.backtest.compare import reaches_s
 from rundrill.backtest.past import PastDrill
 from rundrill.backtest.replay import wanted
 from rundrill.detection import Labels, RuleSet
+from rundrill.detection.design import windows_s
 from rundrill.detection.labels import METRIC_NAME
 from rundrill.detection.promql.scope import children, metric_names, parse, unwrapped
 from rundrill.detection.recording import Recording, Round, present
@@ -70,7 +70,7 @@ class Stretched:
 def stretched(drill: PastDrill, rules: RuleSet) -> Stretched:
     """From as early as the rules look back to the end of what was watched."""
     recording = drill.recording
-    reach_s = max(reaches_s(rules, recording.compression).values(), default=0.0)
+    reach_s = max(windows_s(rules, recording.compression).values(), default=0.0)
     earliest = drill.started - reach_s - recording.interval_s
     rounds = [one for one in recording.rounds if one.evaluated <= drill.until]
     first = next(one.scraped_ms for one in rounds if one.evaluated >= earliest)

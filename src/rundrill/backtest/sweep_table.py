@@ -5,7 +5,7 @@ from typing import Final
 
 from rundrill.backtest.sweep import Point, Sweep, Variant
 from rundrill.backtest.text import table
-from rundrill.report import units
+from rundrill.base import units
 
 BEST: Final = "*"
 

@@ -6,7 +6,7 @@ from typing import Final
 from rundrill.backtest.compare import DrillTrial
 from rundrill.backtest.measure import AlertTrial
 from rundrill.backtest.past import PastDrill
-from rundrill.report import units
+from rundrill.base import units
 from rundrill.report.text import one_line
 
 _NONE: Final = "-"

@@ -1,1 +1,1 @@
-"""Clock, waiting, processes: what every layer above may use. Knows nothing of drills."""
+"""Clock, waiting, processes, numbers in words: for every layer above. Knows nothing of drills."""

@@ -1,8 +1,10 @@
-"""Standard output, whose reader may go away (`| head`): that stops the telling and nothing else."""
+"""What a command tells: on standard output, or in a file that was named."""
 
 import os
 import sys
+from pathlib import Path
 
+from rundrill.errors import MachineError
 from rundrill.redaction import redact
 
 
@@ -13,6 +15,16 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_file(path: Path, text: str) -> None:
+    """Instead of what was there. Raises `MachineError`."""
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise MachineError(
+            f"cannot be written: {error.strerror or error}", path=path, fix="name another file"
+        ) from error
 
 
 def write_error(text: str) -> None:

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from rundrill.base.units import Scale
 from rundrill.bounds import compare, shown
 from rundrill.claims import (
     AlertClaim,
@@ -16,7 +17,6 @@ from rundrill.coverage.evidence import Asked, Evidence, RunRecord, State
 from rundrill.events import BaselineJudged, SilenceJudged, SoakJudged
 from rundrill.model import Outcome, Promise, PromiseState, SteadyStateBound
 from rundrill.report.text import one_line
-from rundrill.report.units import Scale
 
 _HITS_DEPENDENCY: Final = ("auth", "cache", "database", "gateway", "pool")
 """How the names of the faults begin that take something from the service that it depends on."""

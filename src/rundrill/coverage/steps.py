@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from rundrill.base.units import Scale, seconds
 from rundrill.claims import Command, ProcedureStep, Step
 from rundrill.coverage.evidence import Asked, Evidence, RunRecord, State
 from rundrill.events import CommandFinished, CommandRefused, RecoveryMissed, StepSkipped
 from rundrill.model import PlannedStep, PromiseState
 from rundrill.redaction import redact
 from rundrill.report.text import one_line
-from rundrill.report.units import Scale, seconds
 
 _PART = "procedure"
 

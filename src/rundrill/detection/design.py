@@ -31,6 +31,15 @@ def recorded_ranges(rules: RuleSet, compression: float) -> Mapping[str, timedelt
     return found
 
 
+def windows_s(rules: RuleSet, compression: float) -> Mapping[str, float]:
+    """Alert name to how far it looks back, in real seconds, through recording rules too."""
+    recorded = recorded_ranges(rules, compression)
+    return {
+        name: compile_rule(rule, rules, compression).longest_range(recorded).total_seconds()
+        for name, rule in rules.alerts.items()
+    }
+
+
 def rule_designs(
     rules: RuleSet,
     *,
@@ -42,10 +51,10 @@ def rule_designs(
 
     `interval_s` is that of the scrapes, and of the groups that state none of their own.
     """
-    recorded = recorded_ranges(rules, compression)
+    windows = windows_s(rules, compression)
     return {
         rule.name: RuleDesign(
-            window_s=compile_rule(rule, rules, compression).longest_range(recorded).total_seconds(),
+            window_s=windows[rule.name],
             scrape_s=interval_s,
             evaluation_s=max((group.interval_s or 0.0) / compression, interval_s),
             for_s=rule.for_s / compression,

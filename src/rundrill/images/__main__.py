@@ -16,7 +16,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rundrill.images", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="build all images that the manifests name")
-    build.add_argument(
+    base = build.add_mutually_exclusive_group()
+    base.add_argument(
+        "--base", metavar="IMAGE", help="an image with Python, instead of Docker Hub's"
+    )
+    base.add_argument(
         "--local-base",
         metavar="IMAGE",
         help="an image of this machine with Python, PostgreSQL and Redis: builds all from it,"
@@ -28,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        for name in _build(options.root, options.manifests, options.local_base):
+        for name in _build(options):
             print(name)  # noqa: T201 - this is the program's output
     except RundrillError as error:
         print(f"rundrill.images: {error}", file=sys.stderr)  # noqa: T201 - the same
@@ -36,17 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build(root: Path, manifests: Path | None, local_base: str | None) -> list[str]:
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
-
-    builder = Builder(Sources(root=root), docker=Docker(), say=say, local_base=local_base)
+def _build(options: argparse.Namespace) -> list[str]:
+    builder = Builder(
+        Sources(root=options.root),
+        docker=Docker(),
+        say=_say,
+        base=options.base or options.local_base,
+        local=options.local_base is not None,
+    )
     built = [*builder.build_service(), builder.build_load()]
-    if local_base is not None:
-        kubectl = Path(sys.executable).with_name("kubectl")
-        wanted = named_images(manifests or root / "deploy" / "overlays" / "real", kubectl)
+    if options.local_base is not None:
+        manifests = options.manifests or options.root / "deploy" / "overlays" / "real"
+        wanted = named_images(manifests, Path(sys.executable).with_name("kubectl"))
         built += builder.build_stand_ins(wanted - {image.name for image in builder.catalogue})
     return built
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
 if __name__ == "__main__":

@@ -49,17 +49,25 @@ class Sources:
 
 
 class Builder:
-    """`local_base` is an image of this machine from which all is made, without a registry and
-    without a package index inside the build; None builds on Docker Hub's Python."""
+    """`base` is the image that Python comes from, Docker Hub's when None. `local` says that it is
+    on this machine and that all is made from it: no registry, no package index inside the build.
+    """
 
     def __init__(
-        self, sources: Sources, *, docker: Docker, say: Say, local_base: str | None = None
+        self,
+        sources: Sources,
+        *,
+        docker: Docker,
+        say: Say,
+        base: str | None = None,
+        local: bool = False,
     ) -> None:
         sources.require()
         self._sources = sources
         self._docker = docker
         self._say = say
-        self._base = local_base
+        self._base = base
+        self._local_base = base if local else None
         self._catalogue = read_catalogue(sources.catalogue)
 
     @property
@@ -91,7 +99,7 @@ class Builder:
 
         Gives their names. Raises `MachineError`.
         """
-        assert self._base is not None
+        assert self._local_base is not None, "a stand-in is made from a local base"
         self._require_base()
         built = []
         for image in sorted(foreign):
@@ -110,20 +118,20 @@ class Builder:
             self._docker.build(
                 image,
                 context=self._sources.container / folder,
-                arguments={"BASE_IMAGE": self._base},
+                arguments={"BASE_IMAGE": self._local_base},
                 labels=[f"{STAND_IN}={image}"],
                 offline=True,
-                fix=f"the base must have its server installed: {self._base}",
+                fix=f"the base must have its server installed: {self._local_base}",
             )
             built.append(image)
         return built
 
     def _require_base(self) -> None:
         self._docker.require_answer()
-        if self._base is not None and not self._docker.has(self._base):
+        if self._local_base is not None and not self._docker.has(self._local_base):
             raise MachineError(
                 "there is no such image in this machine's Docker",
-                path=self._base,
+                path=self._local_base,
                 fix="a local base must be here already: see `docker image ls`",
             )
 
@@ -137,13 +145,10 @@ class Builder:
                 context / package.name,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-            arguments = {}
-            if self._base is not None:
-                arguments = {
-                    "BASE_IMAGE": self._base,
-                    "PIP_OPTIONS": "--no-index --find-links /build/wheels",
-                }
-                python = wheels.python_of(self._docker, self._base)
+            arguments = {} if self._base is None else {"BASE_IMAGE": self._base}
+            if self._local_base is not None:
+                arguments["PIP_OPTIONS"] = "--no-index --find-links /build/wheels"
+                python = wheels.python_of(self._docker, self._local_base)
                 told = ".".join(map(str, python.version))
                 self._say(f"downloading wheels for the {folder}, for Python {told}")
                 wheels.download(context / "requirements.txt", context / "wheels", python)
@@ -152,10 +157,10 @@ class Builder:
                 image,
                 context=context,
                 arguments=arguments,
-                offline=self._base is not None,
+                offline=self._local_base is not None,
                 fix="see that Docker reaches its registry and pip its index, or build on an image"
-                " that is here: --local-base IMAGE"
-                if self._base is None
+                " that is here: python -m rundrill.images build --local-base IMAGE"
+                if self._local_base is None
                 else f"build it by hand to see more: {self._sources.container / folder}",
             )
 

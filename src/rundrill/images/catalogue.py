@@ -51,7 +51,10 @@ def _tag(entry: Node) -> str:
 
 
 def _command(node: Node) -> list[str]:
-    first, *others = node.elements()
+    words = node.elements()
+    if not words:
+        raise node.fail("`command` is empty", f"write [{_PYTHON}, -m, MODULE]")
+    first, *others = words
     if first.text != _PYTHON:
         raise first.fail(
             f"no image is built for the program {first.text!r}", f"only for {_PYTHON} -m ..."

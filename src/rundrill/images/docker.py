@@ -82,6 +82,12 @@ class Docker:
         done = self._call(["build", "--tag", image, *options, str(context)], BUILD_BUDGET_S)
         if done.returncode != 0:
             raise MachineError(f"the image was not built: {_last_lines(done)}", path=image, fix=fix)
+        if not self.has(image):
+            raise MachineError(
+                "the image was built and is not in this Docker: another builder has it",
+                path=image,
+                fix="choose Docker's own, see `docker buildx ls`: docker buildx use NAME",
+            )
 
     def _call(
         self, arguments: Sequence[str], budget_s: float
@@ -89,6 +95,8 @@ class Docker:
         try:
             return subprocess.run(
                 [self._program, *arguments],
+                # An attestation makes a list of images of one image, which kind does not load.
+                env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=budget_s,

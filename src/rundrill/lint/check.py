@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rundrill.lint import silences
 from rundrill.lint.finding import LEVELS, Found, Level, LintFinding, Rule, Silenced
-from rundrill.lint.material import Material
+from rundrill.lint.material import Material, SourceLine
 from rundrill.lint.rules import RULES
 
 
@@ -55,26 +55,15 @@ def _unchecked(rule: Rule, material: Material) -> str | None:
 
 
 def _placed(found: Found, rule: Rule, material: Material) -> LintFinding:
-    if found.elsewhere is not None:
-        path, text = found.elsewhere
-        return _finding(found, rule, path, text)
-    in_rules = found.in_rules and material.rules is not None
-    path = material.rules.path if in_rules and material.rules else material.runbook.path
-    text = (
-        (material.rules_lines[found.line - 1] if found.line <= len(material.rules_lines) else "")
-        if in_rules
-        else material.line_text(found.line)
+    source = found.source or SourceLine(
+        path=material.runbook.path, text=material.line_text(found.line)
     )
-    return _finding(found, rule, path, text)
-
-
-def _finding(found: Found, rule: Rule, path: str, text: str) -> LintFinding:
     return LintFinding(
         rule=rule.id,
         level=rule.level,
-        path=path,
+        path=source.path,
         line=found.line,
-        column=column_of(text, found.at),
+        column=column_of(source.text, found.at),
         message=found.message,
         fix=found.fix,
         claim=found.claim,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from rundrill.lint.material import Material
+from rundrill.lint.material import Material, SourceLine
 
 Level = Literal["note", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = ("note", "warning", "error")
@@ -18,8 +18,7 @@ Need = Literal["rules", "resources", "kubectl", "experiments"]
 class Found:
     """What a rule says of one line. `at` is the text that it is about, for the column.
 
-    `in_rules` says that the line is one of the alert rules and not of the runbook; `elsewhere` is
-    the path of another file with the words of that line.
+    The line is one of the runbook, unless `source` says otherwise.
     """
 
     line: int
@@ -27,8 +26,7 @@ class Found:
     fix: str
     at: str = ""
     claim: str | None = None
-    in_rules: bool = False
-    elsewhere: tuple[str, str] | None = None
+    source: SourceLine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

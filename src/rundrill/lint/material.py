@@ -22,6 +22,14 @@ class Drilled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLine:
+    """The path of a file, and the text of the line in it that is meant."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """None says that nobody asked for it, so the rules that need it say nothing.
 
@@ -45,5 +53,12 @@ class Material:
     """Why something that was asked for is not there (`kubectl`: "there is no kubectl")."""
 
     def line_text(self, line: int) -> str:
+        """Of the runbook; empty when there is no such line."""
         lines = self.runbook.lines
         return lines[line - 1].text if 0 < line <= len(lines) else ""
+
+    def rules_line(self, line: int) -> SourceLine:
+        """Of the alert rules, which must be there."""
+        assert self.rules is not None
+        known = 0 < line <= len(self.rules_lines)
+        return SourceLine(path=self.rules.path, text=self.rules_lines[line - 1] if known else "")

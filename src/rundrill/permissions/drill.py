@@ -34,6 +34,7 @@ def needs_of(plan: Plan, service: ServiceFile) -> Needs:
         *_detection(service),
         *_audit(service, unknown),
         *_snapshot(plan),
+        *_lease(service),
     ]
     if plan.arm != "dry":
         found += [*_marker(plan), *_fault(plan)]
@@ -97,6 +98,12 @@ def _snapshot(plan: Plan) -> Found:
     for namespace in plan.blast_radius.namespaces:
         for group, resource in DECLARED:
             yield _access(namespace, resource, "list", group), "snapshot"
+
+
+def _lease(service: ServiceFile) -> Found:
+    """One game day at a time."""
+    for verb in ("create", "delete", "get", "update"):
+        yield _access(service.load_namespace, "leases", verb, "coordination.k8s.io"), "lease"
 
 
 def _marker(plan: Plan) -> Found:

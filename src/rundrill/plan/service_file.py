@@ -1,13 +1,14 @@
 """service.yaml: how a service is deployed, loaded, scraped and audited. One file a service."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rundrill.base import document
 from rundrill.base.document import Node
 from rundrill.errors import ExperimentError
 from rundrill.plan.contexts import AllowedContext, read_contexts
+from rundrill.plan.limits import Limits, read_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,8 @@ class ServiceFile:
     oldest_in_flight: str | None = None
     alertmanager: Path | None = None
     contexts: tuple[AllowedContext, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    """At which the watchdog ends a drill."""
 
 
 def read_service(path: Path) -> ServiceFile:
@@ -80,6 +83,7 @@ def read_service(path: Path) -> ServiceFile:
         oldest_in_flight=None if oldest is None else oldest.text,
         alertmanager=None if alertmanager is None else existing_path(alertmanager),
         contexts=read_contexts(root.find("contexts")),
+        limits=read_limits(root.find("limits")),
     )
     for node in (root, local, load):
         node.close()

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from rundrill.base.units import seconds
 from rundrill.model import Plan, PodQuery
 from rundrill.permissions import Need, merged
 from rundrill.preview.drill import Preview, Previewed
-from rundrill.report.units import seconds
 
 _WHO: Final = 3
 """Of those who need a permission; JSON names all."""

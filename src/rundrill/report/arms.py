@@ -9,9 +9,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from rundrill.base import units
 from rundrill.events import DrillStarted, Event, LoadSampled
 from rundrill.model import Attribution, Times, Verdict
-from rundrill.report import units
 from rundrill.report.run import Run
 from rundrill.report.svg import Drawing, Value, linear, nice_ceiling, step_path, text_width, ticks
 from rundrill.verdict import attribute, control_problem, headline, judge

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rundrill.base import units
 from rundrill.events import LoadSampled, SteadyStateSampled
 from rundrill.model import SteadyStateBound
-from rundrill.report import units
 from rundrill.report.run import Run
 from rundrill.report.svg import (
     Drawing,

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from rundrill import events as e
+from rundrill.base import units
 from rundrill.model import GameDayOutcome, Promise, PromiseState, Verdict
-from rundrill.report import units
 from rundrill.report.arms import Comparison
 from rundrill.report.detection import one_line as detection_line
 from rundrill.report.figures import NOT_COMPRESSED, by_weight

@@ -6,8 +6,8 @@ from typing import Final
 
 from markupsafe import Markup
 
+from rundrill.base import units
 from rundrill.measured import Detection, Floor, Hang, Measure, PartName
-from rundrill.report import units
 from rundrill.report.svg import Drawing, Scale, linear, text_width, ticks
 
 UNTIL: Final[dict[PartName, str]] = {

@@ -13,6 +13,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from rundrill import events as e
+from rundrill.base import units
 from rundrill.errors import RundrillError
 from rundrill.model import (
     Attribution,
@@ -23,7 +24,7 @@ from rundrill.model import (
     Times,
     Verdict,
 )
-from rundrill.report import html, json_report, junit, units
+from rundrill.report import html, json_report, junit
 from rundrill.report.arms import Comparison, compare
 from rundrill.report.text import one_line
 from rundrill.report.tone import Tone, tone

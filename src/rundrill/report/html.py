@@ -13,8 +13,9 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from rundrill import events as e
+from rundrill.base import units
 from rundrill.model import Verdict
-from rundrill.report import arms, detection, figures, timeline, units
+from rundrill.report import arms, detection, figures, timeline
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence
 from rundrill.report.svg import linear

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+from rundrill.base import units
 from rundrill.events import Event
 from rundrill.model import Outcome, Promise, PromiseState, Verdict
-from rundrill.report import figures, units
+from rundrill.report import figures
 from rundrill.report.arms import Comparison
 from rundrill.report.run import Run
 from rundrill.report.sentences import sentence

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rundrill import events as e
-from rundrill.report import units
+from rundrill.base import units
 from rundrill.report.text import one_line
 
 

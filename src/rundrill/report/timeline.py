@@ -9,9 +9,10 @@ from typing import Final
 
 from markupsafe import Markup
 
+from rundrill.base import units
 from rundrill.events import DrillAborted, DrillFailed, FaultMissed, RecoveryMissed
 from rundrill.model import Verdict
-from rundrill.report import charts, units
+from rundrill.report import charts
 from rundrill.report.run import AlertLane, Run
 from rundrill.report.svg import Drawing, Scale, linear, text_width, ticks
 

@@ -20,7 +20,9 @@ MAX_LOOP = 100
 """Lines of a loop; a longer one is read line by line."""
 _OPENS = re.compile(r"(?:^|[;&|]\s*|\b(?:do|then|else)\s)\s*(?:for|while|until|select|if|case)\b")
 _CLOSES = re.compile(r"(?:^|[;&|]\s*|\s)(?:done|fi|esac)\b")
-_CMDLET = re.compile(r"(?:\$\w+\s?=\s?)?[A-Z][a-z]+-[A-Z]\w+\s")
+_POWERSHELL = re.compile(r"(?:\$\w+\s?=\s?)?[A-Z][a-z]+-[A-Z]\w+\s")
+"""Any verb, also where the answer is kept: `@{` at the end of the line says the rest. What stands
+alone must be one of the verbs that there are (`commands`)."""
 _HEREDOC = re.compile(r"(?<!<)<<-?\s?(['\"]?)([A-Za-z_]\w*)\1(?!\w)")
 
 
@@ -129,7 +131,7 @@ def _with_loop(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
 
 def _with_table(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
     """Goes on to the line that closes PowerShell's `@{` or `@(`, and over its trailing `|`."""
-    if not text.endswith(("@{", "@(", "{")) or _CMDLET.match(text) is None:
+    if not text.endswith(("@{", "@(", "{")) or _POWERSHELL.match(text) is None:
         return text, at
     depth = _depth(text)
     for end in range(at, min(len(lines), at + MAX_LOOP)):

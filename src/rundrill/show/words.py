@@ -1,5 +1,6 @@
 """A claim in one line of words: its kind and what was read."""
 
+from rundrill.base.units import quantity, seconds
 from rundrill.claims import (
     AlertClaim,
     ChecklistItem,
@@ -20,7 +21,6 @@ from rundrill.claims import (
     Term,
     Threshold,
 )
-from rundrill.report.units import quantity, seconds
 
 
 def words_of(claim: Claim) -> str:

@@ -282,6 +282,10 @@ class Cluster:
     def cluster_ip(self, namespace: str, service: str) -> str:
         return str(self.get(object_path("service", namespace, service))["spec"]["clusterIP"])
 
+    def service_url(self, namespace: str, service: str, port: int) -> str:
+        """As it is reached from where ClusterIPs are."""
+        return f"http://{self.cluster_ip(namespace, service)}:{port}"
+
     def nodes(self) -> Sequence[str]:
         return [str(item["metadata"]["name"]) for item in self.get("/api/v1/nodes")["items"]]
 

@@ -8,18 +8,23 @@ killed run needs it for the undo.
 
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import yaml
+
 from rundrill.base.clock import Clock
 from rundrill.errors import TargetError
+from rundrill.target.allowed import identity_of, require_sure
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.ready import await_ready
 
 READY_BUDGET_S = 60.0
 KUBECTL_BUDGET_S = 20.0
+REACH_S = 5.0
 FOLDER = "contexts"
 """Of the workplace, for the kubeconfigs of the clusters that drills run on."""
 
@@ -39,6 +44,8 @@ class ContextTarget:
         kubectl: Path,
         clock: Clock,
         say: Say,
+        load_url: str | None = None,
+        sure: str | None = None,
     ) -> None:
         self.name = f"context:{context}"
         self.context = context
@@ -49,6 +56,8 @@ class ContextTarget:
         self._kubectl = kubectl
         self._clock = clock
         self._say = say
+        self._load_url = load_url
+        self._sure = sure
 
     def running(self) -> float | None:
         """None: what is up here is not known, and no timer of it is divided."""
@@ -57,10 +66,13 @@ class ContextTarget:
     def up(self, *, compression: float, keep: bool) -> Cluster:
         """Takes the context's own kubeconfig and waits until the service is ready.
 
-        `compression` changes nothing here. Raises `TargetError`.
+        `compression` changes nothing here. Raises `TargetError`, also for a cluster that looks like
+        production where nobody said that it is meant.
         """
         del compression, keep
         cluster = self.connect()
+        config = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))
+        require_sure(identity_of(config, self.context), sure=self._sure)
         self._say(f"on {self.name}: {cluster.host}, Kubernetes {self._version(cluster)}")
         await_ready(
             cluster,
@@ -96,6 +108,25 @@ class ContextTarget:
             )
         self._write(done.stdout)
         return Cluster(self.kubeconfig, scratch=self._scratch)
+
+    def service_url(self, cluster: Cluster, *, namespace: str, service: str, port: int) -> str:
+        """By the address that service.yaml names, else by the ClusterIP.
+
+        Raises `TargetError` when nobody listens there: else the drill would be invalid, minutes
+        later, and not say why.
+        """
+        url = self._load_url or cluster.service_url(namespace, service, port)
+        place = urlsplit(url)
+        try:
+            socket.create_connection((place.hostname or "", place.port or 80), REACH_S).close()
+        except OSError as error:
+            raise TargetError(
+                f"the load cannot reach {service} from here, at {url}: {error}",
+                path=self.name,
+                fix="name an address that it can, a NodePort for instance:"
+                " `contexts:` in service.yaml, `load-url`",
+            ) from error
+        return url
 
     def down(self) -> str | None:
         """Forgets the credentials; the cluster itself is not ours to end."""

@@ -19,10 +19,15 @@ class Target(Protocol):
         """All that a drill knows of it. There from `up` to `down`."""
 
     def running(self) -> float | None:
-        """The compression of a target that is up already; None when it must be brought up."""
+        """By what the timers of a target that is up already are divided; None when it must be
+        brought up."""
 
     def up(self, *, compression: float, keep: bool) -> Cluster:
         """Until the service is ready. Raises `TargetError`."""
+
+    def service_url(self, cluster: Cluster, *, namespace: str, service: str, port: int) -> str:
+        """Where the load reaches the service from this machine. Raises `TargetError` and
+        `ClusterError`."""
 
     def down(self) -> str | None:
         """Why it could not be ended; None when it is gone."""

@@ -127,6 +127,9 @@ class LocalTarget:
         self._wait_ready(cluster)
         return cluster
 
+    def service_url(self, cluster: Cluster, *, namespace: str, service: str, port: int) -> str:
+        return cluster.service_url(namespace, service, port)
+
     def down(self) -> str | None:
         """Ends the cluster and all of its pods; reaps what a killed one left.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from rundrill.base.units import Scale, seconds
 from rundrill.events import AlertNotified, DrillStarted
 from rundrill.measured import Detection, DetectionPart, Floor, PartName
 from rundrill.model import RuleDesign
@@ -106,7 +107,7 @@ def _parts(
     first: list[tuple[float, PartName]] = []
     if times.landed is not None:
         first.append((times.landed, "land"))
-    harmed = _harmed(record, since)
+    harmed = _first_harm(record, since)
     if harmed is not None:
         first.append((harmed, "harm"))
     ends = sorted((at, name) for at, name in first if times.injected <= at <= since)
@@ -121,7 +122,7 @@ def _parts(
         start = end
 
 
-def _harmed(record: Record, since: float) -> float | None:
+def _first_harm(record: Record, since: float) -> float | None:
     """The end of the second in which the first request failed; not later than `since` where both
     were within it, and nobody can tell which came first."""
     harm = record.times.first_harm
@@ -151,19 +152,12 @@ def _sentence(
     took = f"{total_s:.1f} s from the fault until {until}"
     if own is None:
         return took
-    waits = [f"{_stated(record, own.for_s)} is `for`"] if own.for_s else []
+    waits = [f"{Scale(record.plan.compression).both(own.for_s)} is `for`"] if own.for_s else []
     if own.group_wait_s and told is not None:
-        waits.append(f"{own.group_wait_s:.1f} s is the group wait")
+        waits.append(f"{seconds(own.group_wait_s)} is the group wait")
     if not waits:
         return f"{took}; its rule waits for nothing (no `for`)"
     return f"{took}, of which {' and '.join(waits)}: no tuning of the service makes it faster"
-
-
-def _stated(record: Record, seconds: float) -> str:
-    """Of the run, and as the rule states it where time is compressed."""
-    factor = record.plan.compression
-    own = f"{seconds:.1f} s"
-    return own if factor == 1 else f"{own} (as stated: {seconds * factor:.0f} s)"
 
 
 def _notes(
@@ -185,7 +179,7 @@ def _notes(
         return
     for what, at in (
         ("the fault had proven that it landed", times.landed),
-        ("the first request of a customer failed", _harmed(record, since)),
+        ("the first request of a customer failed", _first_harm(record, since)),
     ):
         if at is not None and at > since:
             yield f"its condition held {at - since:.1f} s before {what}"

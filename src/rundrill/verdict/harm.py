@@ -16,6 +16,7 @@ standard errors are no difference.
 A request counts in the second in which it was *due*: one that the fault let hang until it timed
 out is the fault's. Requests that the load had to drop got no answer either, so they failed. Where
 nothing was asked or nothing was answered there is no data, and no data is never harmless.
+`verdict.customers` says who failed.
 """
 
 import math

@@ -19,6 +19,7 @@ from rundrill.events import (
     Recovered,
 )
 from rundrill.model import Plan, Times
+from rundrill.verdict import customers
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ def _times(record: Record) -> Times:
     harm = [
         sample.at
         for sample in record.all(LoadSampled)
-        if injected is not None and sample.at > injected and sample.failed > 0
+        if injected is not None and sample.at > injected and customers.failed(sample) > 0
     ]
     return Times(
         injected=injected,

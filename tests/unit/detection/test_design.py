@@ -6,6 +6,7 @@ import pytest
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.detection import Detector, load_rules
+from rundrill.detection.design import windows_s
 from rundrill.detection.rules import RuleSet, parse_rules
 from rundrill.errors import RulesError
 from rundrill.measured import Measure
@@ -31,6 +32,8 @@ groups:
         labels: {severity: page}
       - alert: Through
         expr: job:errors:worst > 0.1 or {__name__="job:errors:rate5m"} > 1
+      - alert: Beside
+        expr: job:errors:rate5m > 0.1 and rate(x[10m]) > 1
 """
 
 
@@ -51,10 +54,11 @@ def designs(compression: float = 1.0) -> dict[str, RuleDesign]:
 
 @pytest.mark.parametrize(
     ("alert", "window_s"),
-    [("Now", 0.0), ("Ago", 600.0), ("Both", 900.0), ("Through", 900.0)],
+    [("Now", 0.0), ("Ago", 600.0), ("Both", 900.0), ("Through", 900.0), ("Beside", 600.0)],
 )
 def test_the_window_is_all_that_it_looks_back_over(alert: str, window_s: float) -> None:
     assert designs()[alert].window_s == window_s
+    assert windows_s(parse_rules(RULES, "alerts.yml"), 15.0)[alert] == window_s / 15
 
 
 def test_compression_divides_what_the_rule_states_and_not_the_scrapes() -> None:

@@ -107,10 +107,23 @@ def test_both_detectors_are_what_a_drill_asks_for(adapter: Adapter) -> None:
     assert (embedded.description, embedded.stale_after_s) == ("embedded (PromQL of 3)", 3.0)
 
 
+def test_its_version_is_told_before_it_is_started_and_asked_for_once(adapter: Adapter) -> None:
+    for _ in range(2):
+        assert adapter.detector.description == f"Prometheus 2.42.0 at {adapter.url}"
+    assert adapter.fake.asked == [("/api/v1/status/buildinfo", "")]
+
+
+def test_a_version_that_nobody_tells_is_left_out_until_somebody_does(adapter: Adapter) -> None:
+    adapter.fake.raw = (503, b"not ready")
+    assert adapter.detector.description == f"Prometheus at {adapter.url}"
+    adapter.fake.raw = None
+    adapter.connect()
+    assert adapter.detector.description == f"Prometheus 2.42.0 at {adapter.url}"
+
+
 def test_times_are_those_of_the_evaluations_on_our_clock(adapter: Adapter) -> None:
     fake, high = adapter.fake, adapter.high
     adapter.connect()
-    assert adapter.detector.description == f"Prometheus 2.42.0 at {adapter.url}"
     adapter.look()
     assert (adapter.told(), adapter.detector.last_evaluation) == ([], pytest.approx(1001.0))
     # Pending since 1001.4, firing since 1004.4; looked at late, at 1003 and at 1006.

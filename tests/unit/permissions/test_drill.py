@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from fakes import FakeClock
 
 from rundrill.inputs import Inputs, make_plan, read_inputs
 from rundrill.model import BlastRadius, Plan
@@ -20,7 +21,7 @@ from rundrill.permissions.drill import way_back
 from rundrill.plan_command import run as run_plan
 from rundrill.restore import take_snapshot
 from rundrill.sources import KUBE_STATE_METRICS, scrape_targets
-from rundrill.target import marker
+from rundrill.target import lease, marker
 from rundrill.target.cluster import Cluster, ClusterError
 
 TOP = Path(__file__).parents[3]
@@ -98,6 +99,22 @@ def test_the_marker_asks_for_exactly_what_is_granted_for_it() -> None:
     marker.fill(cluster, namespaces=where, run_id="run", entry={})
     marker.release(cluster, namespaces=where, run_id="run")
     assert cluster.asked == of(needs("database-down"), "marker")
+
+
+def test_the_lease_asks_for_exactly_what_is_granted_for_it() -> None:
+    cluster = Recording()
+
+    def known(method: str, path: str, **given: Any) -> str:
+        text = Recording._request(cluster, method, path, **given)
+        return json.dumps(cluster.marker) if method == "GET" else text
+
+    cluster._request = known  # type: ignore[method-assign]
+    who = {"holder": "here_1"}
+    lease.take(cluster, "production", run_id="day", clock=FakeClock(), say=print, **who)
+    lease.renew(cluster, "production", **who)
+    lease.release(cluster, "production", **who)
+    assert cluster.asked == of(needs("crash-loop"), "lease")
+    assert cluster.asked == of(needs("crash-loop", arm="dry"), "lease")
 
 
 class Bare(Recording):

@@ -57,7 +57,7 @@ def test_a_drill_is_shown_step_by_step_on_one_screen(
         "if needed   kubectl rollout undo deployment/payment-service -n production",
         "watch       Monitor for 15 minutes",
         "^ <pod-name> is a pod that is not ready, if there is one, of app=payment-service",
-        "permissions: 33, asked for before anything is started",
+        "permissions: 37, asked for before anything is started",
         "get list patch watch           deployments (apps)  (fault bad-release, line 65",
     ):
         assert expected in told, told

@@ -15,8 +15,9 @@ import pytest
 
 from rundrill import events as e
 from rundrill import report
+from rundrill.base import units
 from rundrill.measured import Detection, DetectionPart, Floor, Hang, Measure
-from rundrill.report import Console, detection, html, json_report, junit, units
+from rundrill.report import Console, detection, html, json_report, junit
 from rundrill.verdict import judge
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -65,7 +66,7 @@ def test_each_part_stands_in_the_table_in_its_order(runs: ModuleType) -> None:
     ]
     places = [told.index(part) for part in order]
     assert places == sorted(places)
-    assert "of which 7.0 s (as stated: 105 s) is for and 0.2 s is the group wait" in told
+    assert "of which 7 s (\u00d715: 1 min 45 s) is for and 200 ms is the group wait" in told
     assert "By its design at least for 7 s (\u00d715: 1 min 45 s) and group wait 200 ms;" in told
 
 

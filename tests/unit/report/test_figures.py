@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from rundrill import events as e
 from rundrill import model as m
-from rundrill.report import figures, units
+from rundrill.base import units
+from rundrill.report import figures
 from rundrill.report.run import Run
 from rundrill.report.svg import Value, linear, nice_ceiling, step_path, ticks
 from rundrill.report.text import bounded, one_line, printable

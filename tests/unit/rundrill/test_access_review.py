@@ -20,6 +20,7 @@ from rundrill.inputs import read_inputs
 from rundrill.permissions import Access, Need
 from rundrill.session import Site
 from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.workplace import Workplace
 
 TOP = Path(__file__).parents[3]
 KUBECONFIG = """\
@@ -100,10 +101,13 @@ def test_a_game_day_without_a_permission_starts_and_makes_nothing(
     inputs = read_inputs(TOP / "experiments" / "crash-loop.yaml")
     site = Site(
         kubeconfig=tmp_path / "kubeconfig",
+        load_url="http://127.0.0.1:1",
         kubectl=Path("kubectl"),
         scratch=tmp_path,
         journal=SimpleNamespace(),
         clock=FakeClock(),
+        place=Workplace(tmp_path / "home"),
+        outlives=True,
     )
     leg = Leg(inputs=inputs, plan=plan(fault_parameters={"namespace": "production"}), folder=Path())
     with pytest.raises(TargetError, match="list nodes in the whole cluster, for detection"):

@@ -15,6 +15,7 @@ from rundrill.events import (
     PhaseEnded,
     PhaseStarted,
     ScrapeFailed,
+    SteadyStateSampled,
 )
 from rundrill.model import Finding, Outcome, PromiseState, RuleDesign
 from rundrill.verdict import judge
@@ -201,6 +202,45 @@ def test_without_designs_the_runbooks_own_time_for_an_alert_counts() -> None:
     assert "unalerted-harm" not in found([*HELD, *failing(48, 87)])
     told = found([*HELD, *failing(48, 90)])["unalerted-harm"]
     assert told.evidence.endswith("allowed are 40.0 s: the runbook gives an alert no longer")
+
+
+def lasting(events: list[Event], first: float, last: float) -> list[Event]:
+    """Something of the fault is seen from `first` to `last`."""
+    harm = "pod x is not ready"
+    return [
+        replace(e, harm=harm) if isinstance(e, SteadyStateSampled) and first <= e.at <= last else e
+        for e in events
+    ]
+
+
+def test_one_stretch_of_harm_is_one_finding_with_what_customers_met() -> None:
+    # The alert resolves at 46.5; until 60 customers fail.
+    both = found(designed(lasting([*HELD, *failing(47, 60)], 48, 58)))
+    assert [*both] == [f"silent-harm-{NAME}"]
+    assert both[f"silent-harm-{NAME}"].evidence == (
+        "at 53.0 s: pod x is not ready; customers failed for 13.5 s while no alert fired:"
+        " 70 of 238 requests"
+    )
+
+
+def test_customers_that_fail_no_longer_than_the_rules_need_are_not_told_with_it() -> None:
+    short = found(designed(lasting([*HELD, *failing(49, 54)], 48, 58)))
+    assert short[f"silent-harm-{NAME}"].evidence == "at 53.0 s: pod x is not ready"
+
+
+def test_another_stretch_of_harm_is_a_finding_of_its_own() -> None:
+    two = found(designed(lasting([*HELD, *failing(28, 45)], 48, 58)))
+    assert {*two} == {f"silent-harm-{NAME}", "unalerted-harm"}
+    assert two["unalerted-harm"].evidence.startswith("from 27.0 s: ")
+    assert "customers" not in two[f"silent-harm-{NAME}"].evidence
+
+
+def test_the_first_silence_that_lasts_is_the_finding() -> None:
+    """A short one before it does not hide it."""
+    events = lasting(lasting(HELD, 48, 50), 54, 62)
+    assert found(events)[f"silent-harm-{NAME}"].evidence == "at 59.0 s: pod x is not ready"
+    again = lasting(lasting(HELD, 48, 54), 57, 70)
+    assert found(again)[f"silent-harm-{NAME}"].evidence == "at 53.0 s: pod x is not ready"
 
 
 # ---------------------------------------------------------------- no data never passes

@@ -70,8 +70,8 @@ def test_where_nobody_is_told_it_ends_when_the_alert_fires() -> None:
 def test_the_sentence_says_what_no_tuning_takes_away() -> None:
     events = [*designed(harmed(31.0), group_wait_s=2.0), told(40.5)]
     assert detected(events).sentence == (
-        "14.5 s from the fault until somebody was told, of which 2.0 s (as stated: 30 s) is `for`"
-        " and 2.0 s is the group wait: no tuning of the service makes it faster"
+        "14.5 s from the fault until somebody was told, of which 2 s (\u00d715: 30 s) is `for`"
+        " and 2 s is the group wait: no tuning of the service makes it faster"
     )
     floor = detected(events).floor
     assert floor is not None
@@ -197,7 +197,7 @@ def test_an_older_run_without_designs_is_taken_apart_all_the_same() -> None:
 
 def test_without_compression_the_stated_time_is_not_said_twice() -> None:
     events = designed(planned(harmed(31.0), compression=1.0))
-    assert "2.0 s is `for`" in detected(events).sentence
+    assert "of which 2 s is `for`" in detected(events).sentence
 
 
 def test_the_rule_that_was_told_to_nobody_says_so() -> None:

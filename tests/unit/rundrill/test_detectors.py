@@ -99,6 +99,20 @@ def test_the_one_beside_is_recorded(tmp_path: Path) -> None:
     assert [line["state"] for line in lines] == ["firing", "inactive"]
 
 
+@pytest.mark.usefixtures("program")
+def test_a_rule_that_fails_beside_is_a_hole_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = make_beside(detector_choice("both"), parts(tmp_path), folder=tmp_path, zero=0.0)
+    assert beside is not None
+    errors = {"High": "many-to-many matching", "Low": "is not in Prometheus any more"}
+    monkeypatch.setattr(PrometheusDetector, "rule_errors", lambda _: errors)
+    assert str(beside.failure) == "High: many-to-many matching; Low: is not in Prometheus any more"
+    gone = DetectionError("gone")
+    monkeypatch.setattr(beside._detector, "failure", gone)
+    assert beside.failure is gone
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "Prometheus", "embedded:http://x"])
 def test_another_word_is_refused_with_those_that_are_known(text: str) -> None:
     with pytest.raises(DetectionError, match="there is no detector") as refused:

@@ -214,6 +214,7 @@ class Rig:
         self.clock = FakeClock()
         self.world = World(clock=self.clock, **world)
         self.events: list[Event] = []
+        self.stop: str | None = None
         self.journal = UndoJournal(folder / "undo")
         observer = Observer(
             bounds=PLAN.steady_state,
@@ -222,6 +223,7 @@ class Rig:
             emit=self.events.append,
             clock=self.clock,
             started=self.clock.at,
+            stale_after_s=lambda: 3.0,
         )
         self.clock.on_second = observer.look
         self.drill = Drill(
@@ -242,6 +244,7 @@ class Rig:
                 unmark=lambda: self.world.told.append("unmark"),
                 notified=self.world.notified if notifies else None,
                 why_untold=self.world.why_untold,
+                stop_asked=lambda: self.stop,
             ),
             emit=self.events.append,
             clock=self.clock,
@@ -275,6 +278,42 @@ def test_a_good_drill_passes_each_phase_in_order_and_leaves_no_undo(tmp_path: Pa
     assert rig.last(FaultUndone).differences == ()
     recovered = rig.last(Recovered)
     assert recovered.at <= rig.world.fixed_at - 1000.0 + 1.0
+
+
+@pytest.mark.parametrize("phase", ["baseline", "inject", "detect", "respond", "recover", "soak"])
+def test_whoever_asks_for_the_end_gets_it_in_any_phase(tmp_path: Path, phase: str) -> None:
+    rig = Rig(tmp_path)
+    emit = rig.drill._emit
+
+    def stopping(event: Event) -> None:
+        emit(event)
+        if isinstance(event, PhaseStarted) and event.phase == phase:
+            rig.stop = "somebody asked"
+
+    rig.drill._emit = stopping
+    rig.run()
+    assert rig.last(DrillAborted).why == "somebody asked"
+    assert rig.drill.aborted
+    assert not rig.ended(phase).passed
+    assert rig.ended(phase).why == "somebody asked"
+    assert rig.journal.leftovers() == []
+    if phase not in ("baseline", "inject"):
+        assert rig.last(FaultUndone).undone
+    assert "soak" not in rig.phases() or phase == "soak"
+
+
+def test_an_interrupt_by_who_asked_tells_what_was_asked(tmp_path: Path) -> None:
+    """A command of the runbook that takes a minute is not waited for."""
+    rig = Rig(tmp_path)
+
+    def follow(*_: object, **__: object) -> None:
+        rig.stop = "somebody asked"
+        raise KeyboardInterrupt
+
+    rig.world.follow = follow  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        rig.run()
+    assert rig.last(DrillAborted).why == "somebody asked"
 
 
 def test_the_undo_is_on_disk_before_the_fault_is_made(tmp_path: Path) -> None:

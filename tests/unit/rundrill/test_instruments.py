@@ -20,10 +20,11 @@ RULES = "groups: [{name: g, rules: [{alert: Down, expr: up == 0}]}]"
 
 def instruments(folder: Path) -> Instruments:
     """Against a cluster that is never asked for anything: nothing is started."""
-    cluster = SimpleNamespace(cluster_ip=lambda *_: "127.0.0.1", nodes=lambda: ())
+    cluster = SimpleNamespace(nodes=lambda: ())
     return Instruments(
         cluster=cast("Any", cluster),
         service=read_service(TOP / "runbooks/payment-service/service.yaml"),
+        load_url="http://127.0.0.1:1",
         profile=PLAN.load,
         rules=parse_rules(RULES, "alerts.yml"),
         compression=40.0,

@@ -33,13 +33,14 @@ def instruments(
     folder: Path, *, notifies: bool = True, routing: Routing | Alertmanager = ROUTING
 ) -> Instruments:
     """Nothing of them is started."""
-    cluster = SimpleNamespace(cluster_ip=lambda *_: "127.0.0.1", nodes=list)
+    cluster = SimpleNamespace(nodes=list)
     service = SimpleNamespace(
         load_namespace="n", load_service="s", load_port=1, locustfile=folder, scrape=(), charges=()
     )
     made = Instruments(
         cluster=cluster,  # type: ignore[arg-type]
         service=service,  # type: ignore[arg-type]
+        load_url="http://127.0.0.1:1",
         profile=LoadProfile(rate_per_min=1.0, max_in_flight=1, ramp_s=0.0, mix={}),
         rules=RULES,
         compression=15.0,

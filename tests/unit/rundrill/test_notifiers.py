@@ -29,7 +29,7 @@ PROMETHEUS = DetectorChoice("prometheus")
 def find(
     text: str,
     detector: DetectorChoice = PROMETHEUS,
-    port: int = RECEIVER_PORT,
+    port: int | None = None,
     say: Callable[[str], None] = str,
 ) -> Alertmanager | None:
     return find_notifier(text, port, detector, {"Down"}, clock=MonotonicClock(), say=say)
@@ -83,6 +83,7 @@ def test_a_prometheus_that_runs_must_send_to_an_alertmanager() -> None:
     [
         (["--notifier", "pager"], "there is no notifier 'pager'"),
         (["--notifier", "alertmanager:http://127.0.0.1:1"], "and the detector is embedded"),
+        (["--receiver-port", "9099"], "--receiver-port 9099 says where an Alertmanager posts to"),
         (
             ["--detector", "prometheus:http://127.0.0.1:1", "--notifier", "alertmanager:9093"],
             "http://127.0.0.1:1 does not answer",
@@ -105,6 +106,18 @@ def test_the_command_ends_before_anything_is_started(
     assert "fix: " in error
     assert not (tmp_path / "home").exists()
     assert list(runs.iterdir()) == []
+
+
+def test_without_a_port_it_is_the_one_that_the_documents_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert f"http://127.0.0.1:{RECEIVER_PORT}/" in (TOP / "docs/notification.md").read_text()
+    port = free_port()  # that one may be in use here
+    monkeypatch.setattr("rundrill.notifiers.RECEIVER_PORT", port)
+    with serving(FakeAlertmanager(CONFIG.replace("OURS", f"http://127.0.0.1:{port}/"))) as at:
+        found = find(f"alertmanager:{at}")
+    assert found is not None
+    assert found.port == port
 
 
 def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,7 @@ def waited(until: float, *, alive: bool = True) -> tuple[float, list[float]]:
         emit=lambda event: seen.append(event.at),
         clock=clock,
         started=0.0,
+        stale_after_s=lambda: 3.0,
     )
     observer.await_answers(10.0)
     return clock.now() - 10.0, seen
@@ -117,6 +118,7 @@ def test_how_long_the_service_lets_wait_is_told_with_every_look(
         emit=told.append,  # type: ignore[arg-type]
         clock=clock,
         started=0.0,
+        stale_after_s=lambda: 3.0,
         oldest_in_flight=expr,
     )
     observer.look()

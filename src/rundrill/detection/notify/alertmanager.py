@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, TypeVar, get_args
 import yaml
 
 from rundrill.base.web import MOST_BYTES, opener, shown_if_unusable
-from rundrill.detection.notify.message import unix_time
 from rundrill.errors import RoutingError
 
 HIDDEN: Final = "<secret>"
@@ -26,14 +25,12 @@ class RemoteAlert:
     """One alert that an Alertmanager holds, with the receivers that its routes lead to.
 
     `suppressed` alerts are told to nobody: `silenced_by` are ids of silences, `inhibited_by`
-    fingerprints of other alerts. `unprocessed` ones have not come to their groups yet. `starts_at`
-    is Unix time.
+    fingerprints of other alerts. `unprocessed` ones have not come to their groups yet.
     """
 
     labels: Mapping[str, str]
     receivers: tuple[str, ...]
     state: State
-    starts_at: float
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
 
@@ -100,7 +97,6 @@ def _alert(one: Mapping[str, Any]) -> RemoteAlert:
         labels={str(name): str(value) for name, value in one["labels"].items()},
         receivers=tuple(receiver["name"] for receiver in one["receivers"]),
         state=status["state"],
-        starts_at=unix_time(one["startsAt"]),
         silenced_by=tuple(status["silencedBy"]),
         inhibited_by=tuple(status["inhibitedBy"]),
     )

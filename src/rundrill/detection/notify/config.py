@@ -146,7 +146,6 @@ class _Reader:
         node.close()
         return Route(
             number=number,
-            line=node.line,
             receiver=here.receiver,
             matchers=matchers,
             continues=continues is not None and _truth(continues),

@@ -130,7 +130,7 @@ def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
 def _told(one: Mapping[str, Any]) -> ToldAlert:
     labels = {str(name): str(value) for name, value in one["labels"].items()}
     return ToldAlert(
-        labels=labels, firing=one["status"] == "firing", starts_at=unix_time(one["startsAt"])
+        labels=labels, firing=one["status"] == "firing", starts_at=_unix_time(one["startsAt"])
     )
 
 
@@ -157,7 +157,7 @@ def _rfc3339(unix: float) -> str:
     )
 
 
-def unix_time(text: str) -> float:
+def _unix_time(text: str) -> float:
     """Of RFC 3339. Go writes up to nine digits of a second, which Python does not read."""
     found = _TIME.fullmatch(text)
     if found is None:

@@ -25,7 +25,6 @@ class Route:
     """
 
     number: int
-    line: int
     receiver: str
     matchers: tuple[Matcher, ...]
     continues: bool

@@ -1,6 +1,7 @@
 """Where the Prometheus of a drill comes from: it runs already, or it is ours for the drill."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,10 @@ class Running:
 
     @property
     def description(self) -> str:
+        """The first drill of a day is described before anything was opened, so this may ask."""
+        if not self._version:
+            with suppress(NoAnswerError, RefusedError):  # `open` tells it
+                self._version = self._api.version()
         return f"Prometheus {self._version} at {self._api.url}".replace("  ", " ")
 
     @property

@@ -47,7 +47,7 @@ def _without_claim(material: Material) -> Iterator[Found]:
                 at=rule.name,
                 message=f"{rule.name} may page somebody, and the runbook does not mention it",
                 fix="add it to the runbook's alerts, with what is to be done",
-                in_rules=True,
+                source=material.rules_line(rule.line),
             )
 
 
@@ -133,7 +133,8 @@ RULES: Final = (
     Rule(
         id="rule-differs",
         level="error",
-        summary="A rule fires at another number, or over another time, than the runbook says.",
+        summary="A rule fires at another number than the runbook says, or neither looks over nor"
+        " waits its time.",
         check=_differs,
         needs="rules",
     ),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rundrill.lint.finding import Found, Rule
-from rundrill.lint.material import Material
+from rundrill.lint.material import Material, SourceLine
 from rundrill.plan.undecided import FIX
 
 
@@ -15,7 +15,7 @@ def _undecided(material: Material) -> Iterator[Found]:
             at=one.word,
             message=one.problem,
             fix=FIX,
-            elsewhere=(str(one.path), one.written),
+            source=SourceLine(path=str(one.path), text=one.written),
         )
 
 
