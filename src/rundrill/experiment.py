@@ -24,7 +24,7 @@ from rundrill.errors import ExperimentError, MachineError, RundrillError, Target
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.instruments import Instruments
 from rundrill.permissions import needs_of, require_inside
-from rundrill.redaction import Redactor
+from rundrill.redaction import Redactor, redact
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Session, Site, require_room, target_errors
@@ -147,7 +147,7 @@ def open_session(experiment_file: str) -> None:
         _stage.session = _open(Path(experiment_file), lock)
     except RundrillError as error:
         lock.close()
-        raise InterruptExecution(str(error)) from error
+        raise InterruptExecution(redact(str(error))) from error
     except BaseException:
         lock.close()
         raise
@@ -168,7 +168,7 @@ def close_session() -> bool:
         with lock:
             verdict = session.conclude()
     except RundrillError as refusal:
-        logging.getLogger("chaostoolkit").critical(str(refusal))
+        logging.getLogger("chaostoolkit").critical(redact(str(refusal)))
         return False
     compression = session.plan.compression
     Console().summary(verdict, session.folder / "report.html", compression=compression)
@@ -263,4 +263,4 @@ def _open(path: Path, lock: ExitStack) -> Session:
 
 
 def _say(text: str) -> None:
-    logging.getLogger("chaostoolkit").info(text)
+    logging.getLogger("chaostoolkit").info(redact(text))

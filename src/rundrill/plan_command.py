@@ -10,6 +10,7 @@ from rundrill.base import out
 from rundrill.inputs import plans_on, read_inputs
 from rundrill.permissions import as_role, merged
 from rundrill.preview import Preview, as_json, as_text, preview_of
+from rundrill.redaction import BY_PATTERN
 from rundrill.target import choice
 
 EPILOG: Final = """\
@@ -55,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         compression=options.compress,
         wall_s=timing_options.wall_s_of(options),
     )
-    previews = [preview_of(plan, inputs.service) for inputs, plan in plans]
+    # An edit or a placeholder may hold a password, and its name is what tells.
+    previews = [BY_PATTERN.value(preview_of(plan, inputs.service)) for inputs, plan in plans]
     refusals = [preview.refusal for preview in previews if preview.refusal is not None]
     if options.rbac and refusals:
         raise refusals[0]

@@ -70,7 +70,7 @@ DERIVED: Final = "objects of the cluster"
 def read_page(source: str, text: str) -> Page:
     """Strict, as the detector reads it."""
     try:
-        series = [name for name, _ in samples(text)]
+        series = [name for name, _, _ in samples(text)]
     except ExpositionError as error:
         return Page(source=source, failure=f"is not the text format: {error}")
     names = frozenset(one.partition("{")[0].strip() for one in series)

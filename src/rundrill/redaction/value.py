@@ -9,7 +9,7 @@ _KEEP: Final = re.compile(
     r"(?:true|false|null|none|nil|yes|no|\d{1,3}|\*+|x{3,}|\[\w+\]"
     r"|<[^>\n]{0,200}>(?:[ \t]+Optional:[ \t]+\w+)?|\$\([^)\n]{0,200}\)|\$\{[^}\n]{0,200}\}"
     r"|(?-i:\$[A-Z_]+)|\{\{[^}\n]{0,200}\}\}|(?-i:[a-z][a-z0-9-]{2,60}/[A-Z][A-Z_]{3,60})|)"
-    r"(?=\Z|[\s\x1f\"',;&)}\]\\])",
+    r"(?=\Z|[\s\x1f\"',;&)}\]\\`])",
     re.IGNORECASE,
 )
 """No secret: a switch, a mark that something was hidden already, a reference to where it is."""

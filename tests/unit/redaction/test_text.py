@@ -116,6 +116,7 @@ KEPT = [
     "idempotency_key=3f2504e0-4f89-11d3-9a0c-0305e82c3301 status=captured amount_minor=1999",
     "ch_3MmlLrLkdIwHu7ix0snN0B15 pi_3MtwBwLkdIwHu7ix28a3tqPa",
     "secretName: payment-tls",
+    "the keys `secret:` and `token:` of a volume",
     "imagePullSecret: regcred",
     "existingSecret: payment-db",
     "secretKeyRef:\n  key: password\n  name: payment-secrets",

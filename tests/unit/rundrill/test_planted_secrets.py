@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +32,8 @@ from rundrill.events import (
     read,
 )
 from rundrill.model import BlastRadius, Edit, PlannedStep
+from rundrill.permissions import merged
+from rundrill.preview.drill import Preview, Previewed
 from rundrill.report import Console
 from rundrill.responder import AutoResponder, Kubectl
 from rundrill.session import redactor_of
@@ -268,6 +271,30 @@ def test_a_kubeconfig_that_cannot_be_read_leaves_the_patterns(tmp_path: Path) ->
     (tmp_path / "k").write_text("a: [", encoding="utf-8")
     for name in ("k", "absent"):
         assert redactor_of(tmp_path / name, {}).text("PGPASSWORD=x1234") == "PGPASSWORD=[redacted]"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_plan_shows_none(
+    form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = plan(steps=steps(), placeholders=PLACEHOLDERS, fault_parameters={"password": "planted"})
+    (step, *_) = drill.steps
+    preview = Preview(
+        plan=drill,
+        procedure=tuple(Previewed(step=step, command=one, fate="run") for one in step.commands),
+        needs=merged([]),
+        refusal=None,
+    )
+    inputs = SimpleNamespace(service=None)
+    monkeypatch.setattr(cli.plan_command, "read_inputs", lambda _: inputs)
+    monkeypatch.setattr(cli.plan_command, "plans_on", lambda *_, **__: [(inputs, drill)])
+    monkeypatch.setattr(cli.plan_command, "preview_of", lambda *_: preview)
+    assert cli.main(["plan", "x.yaml", *(["--json"] if form == "json" else [])]) == 0
+    told = capsys.readouterr().out
+    assert "planted" not in told
+    assert "API_TOKEN=[redacted]" in told
+    if form == "json":
+        json.loads(told)
 
 
 def test_what_is_printed_holds_none(
