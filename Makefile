@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 TELL := import sys; print(sys.version)
 SAME := import sys; sys.exit(sys.version != sys.argv[1])
 
-.PHONY: drill test test-long test-real lint format bench clean
+.PHONY: drill test test-long test-alone test-beside test-real lint format bench clean
 
 drill: $(LOCAL)
 	@$(BIN)/rundrill run $(EXPERIMENTS)
@@ -21,13 +21,19 @@ drill: $(LOCAL)
 test: $(DEV)
 	$(BIN)/pytest -m "not e2e" --numprocesses 2 --dist loadfile
 
-test-long: $(DEV)
-	$(BIN)/pytest -m "e2e and alone" --timeout 600
-	$(BIN)/pytest -m "e2e and not alone" --timeout 600 --numprocesses 2 --dist loadgroup
+test-long: test-alone test-beside
 
-# The conformance suite against the real cluster of $REALKUBE, when the machine allows it.
+test-alone: $(DEV)
+	$(BIN)/pytest -m "e2e and alone" --timeout 600
+
+# They mostly wait: three at once leave a machine of two cores half idle.
+test-beside: $(DEV)
+	$(BIN)/pytest -m "e2e and not alone" --timeout 600 --numprocesses 3 --dist loadgroup
+
+# The conformance suite and drills on the real cluster of $REALKUBE, when the machine allows it.
+# PART=conformance or PART=drills is one of the two.
 test-real: $(DEV)
-	@.ci/real $(BIN)
+	@.ci/real $(BIN) $(PART)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -39,3 +39,7 @@ class Deployed:
     def markers(self) -> list[str]:
         found = self.kubectl("get", "configmaps", "-A", "-l", "rundrill.dev/fault", "-o", "name")
         return found.stdout.split()
+
+    def leases(self) -> list[str]:
+        found = self.kubectl("get", "leases", "-n", "production", "-o", "name")
+        return found.stdout.split()

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return commands[options.command]()
     except RundrillError as error:
-        sys.stderr.write(f"rundrill: {error}\n")
+        out.write_error(f"rundrill: {error}\n")
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("rundrill: interrupted; everything of ours was stopped\n")
@@ -113,7 +113,7 @@ def _up(options: argparse.Namespace, clock: MonotonicClock) -> int:
             with uninterrupted():
                 failure = target.down()
             if failure is not None:
-                sys.stderr.write(f"rundrill: {target.not_down(failure)}\n")
+                out.write_error(f"rundrill: {target.not_down(failure)}\n")
             raise
     _say(f"up; export KUBECONFIG={target.kubeconfig}")
     return 0

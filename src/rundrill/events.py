@@ -16,6 +16,7 @@ from typing import IO, Any, Literal, Union, get_args, get_origin, get_type_hints
 from rundrill.errors import RundrillError
 from rundrill.measured import Measure
 from rundrill.model import Plan, PlannedStep, RuleDesign
+from rundrill.redaction import BY_PATTERN, Redactor
 
 Phase = Literal[
     "setup", "baseline", "inject", "detect", "respond", "recover", "soak", "undo", "verdict"
@@ -493,13 +494,22 @@ def _torn(text: str, last: str) -> bool:
 class EventLog:
     """Appends events to a file, each flushed before `emit` returns, and hands them on.
 
+    Here, and nowhere else, text comes into a run: so it is here that secrets are taken out of it,
+    before the file, the console or the report have seen them.
+
     Several threads may emit. A disk that is full must not keep a fault from being undone: then
     `failure` is set, and the events go on in memory and to the listeners. After `close` nothing
     is told any more: a thread that still emits was asked to stop before, and is not to die of it.
     """
 
-    def __init__(self, file: IO[str], *listeners: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        file: IO[str],
+        *listeners: Callable[[Event], None],
+        redactor: Redactor = BY_PATTERN,
+    ) -> None:
         self._file = file
+        self._redactor = redactor
         self._listeners = listeners
         self._events: list[Event] = []
         self._lock = threading.RLock()
@@ -507,6 +517,7 @@ class EventLog:
         self.failure: OSError | None = None
 
     def emit(self, event: Event) -> None:
+        event = self._redactor.value(event)
         line = to_line(event)
         with self._lock:
             if self._closed:

@@ -24,6 +24,7 @@ from rundrill.errors import ExperimentError, MachineError, RundrillError, Target
 from rundrill.inputs import make_plan, read_inputs
 from rundrill.instruments import Instruments
 from rundrill.permissions import needs_of, require_inside
+from rundrill.redaction import Redactor
 from rundrill.report import Console
 from rundrill.responder import find_kubectl
 from rundrill.session import Session, Site, require_room, target_errors
@@ -64,6 +65,7 @@ def run(session: Session, path: Path) -> None:
     _stage.session = session
     logger = logging.getLogger("chaostoolkit")
     handler = _Log(session.folder / "chaostoolkit.log", encoding="utf-8")
+    handler.setFormatter(_Redacted(session.redactor))
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(logging.INFO)
@@ -75,7 +77,8 @@ def run(session: Session, path: Path) -> None:
         )
         if journal["status"] == "interrupted":  # also between two phases
             session.drill.abort("interrupted")
-        _keep(session.folder / "journal.json", json.dumps(journal, indent=2, default=str))
+        journal = session.redactor.value(json.loads(json.dumps(journal, default=str)))
+        _keep(session.folder / "journal.json", json.dumps(journal, indent=2))
     finally:
         _stage.session = None
         logger.removeHandler(handler)
@@ -87,6 +90,17 @@ class _Log(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """The event log keeps its own failure."""
+
+
+class _Redacted(logging.Formatter):
+    """What the library and its extensions log is as little known as a command's output."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.text(super().format(record))
 
 
 def _keep(path: Path, text: str) -> None:

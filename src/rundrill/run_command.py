@@ -1,7 +1,6 @@
 """`rundrill run`: all is checked, the target is brought up, the drills are run and told."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -139,7 +138,7 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
                 with uninterrupted():
                     unended = end(target, local, workplace, clock)
                 if unended is not None:
-                    sys.stderr.write(f"rundrill: {unended}\n")
+                    out.write_error(f"rundrill: {unended}\n")
     code = _told(folder, ended)
     return code if unended is None else BAD_INPUT
 
@@ -151,7 +150,7 @@ def _told(folder: Path, ended: Sequence[Ended]) -> int:
         raise errors[0]
     code = report_command.tell(folder)
     for error in errors:
-        sys.stderr.write(f"rundrill: {error}\n")
+        out.write_error(f"rundrill: {error}\n")
         code = code or BAD_INPUT
     aborted = any(leg.verdict and leg.verdict.outcome is Outcome.ABORTED for leg in ended)
     return Outcome.ABORTED.exit_code if aborted else code

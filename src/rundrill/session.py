@@ -20,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
+import yaml
+
 from rundrill import audit, report, verdict
 from rundrill.base.clock import Clock
 from rundrill.engine import WARM_UP_S, Drill
@@ -38,6 +40,7 @@ from rundrill.instruments import Instruments
 from rundrill.model import Plan, Verdict
 from rundrill.money import MoneyCheck
 from rundrill.observer import Observer
+from rundrill.redaction import Known, Redactor, of_kubeconfig, of_names
 from rundrill.responder import AutoResponder, Kubectl
 from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
@@ -115,7 +118,8 @@ class Session:
         self._cluster = Cluster(site.kubeconfig, scratch=site.scratch)
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = (folder / "events.jsonl").open("x", encoding="utf-8")
-        self.log = EventLog(self._file, watchdog.hear, *listeners)
+        self.redactor = redactor_of(site.kubeconfig, plan.placeholders)
+        self.log = EventLog(self._file, watchdog.hear, *listeners, redactor=self.redactor)
         self._load = instruments.load(started=self._started, ends=ends_load)
         self._observer = Observer(
             bounds=plan.steady_state,
@@ -339,6 +343,15 @@ class Session:
             self.log.emit(audit.unchecked(at=at, acknowledged=0, error=str(error)))
         else:
             self.log.emit(money.check(at=at, acknowledged=acknowledged))
+
+
+def redactor_of(kubeconfig: Path, placeholders: Mapping[str, object]) -> Redactor:
+    """It knows the credentials of the kubeconfig, and those that are passed on to commands."""
+    try:
+        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        config = None  # whoever uses it tells why
+    return Redactor(Known([*of_kubeconfig(config), *of_names(os.environ), *of_names(placeholders)]))
 
 
 @contextmanager

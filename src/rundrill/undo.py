@@ -63,18 +63,23 @@ class UndoEntry:
 
 
 class UndoJournal:
-    """One file a fault in `folder`. A file that is there is a fault that may be."""
+    """One file a fault in `folder`. A file that is there is a fault that may be.
+
+    Nothing is left out of it that the undo needs, so a ConfigMap with a password in it is there
+    with its password (Secrets never are). So only its owner may read it, and it goes with the undo.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, entry: UndoEntry) -> Path:
         """Returns when the entry is on the disk, not in a buffer."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._folder / f"{entry.run_id}.json"
         partial = path.with_suffix(".partial")
         try:
-            with partial.open("w", encoding="utf-8") as file:
+            partial.unlink(missing_ok=True)  # of a killed runner: its mode is its own
+            with open(partial, "x", encoding="utf-8", opener=_for_the_owner) as file:
                 json.dump(asdict(entry), file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -113,6 +118,10 @@ class UndoJournal:
     def _tidy(self) -> None:
         if self._folder.exists() and not any(self._folder.iterdir()):
             self._folder.rmdir()
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _keep_names(folder: Path) -> None:

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 from rundrill.errors import MachineError
+from rundrill.redaction import redact
 
 
 def write(text: str) -> None:
-    """To standard output, flushed. Its reader may go away (`| head`): that stops the telling and
-    nothing else, and the rest goes nowhere."""
+    """Writes without secrets, and flushes; after a reader that has gone the rest goes nowhere."""
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(redact(text))
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -25,3 +25,8 @@ def write_file(path: Path, text: str) -> None:
         raise MachineError(
             f"cannot be written: {error.strerror or error}", path=path, fix="name another file"
         ) from error
+
+
+def write_error(text: str) -> None:
+    """To standard error, without secrets: a message may cite what a program or a server said."""
+    sys.stderr.write(redact(text))

@@ -2,7 +2,8 @@
 
 Our own reader, since it keeps the series of each line between scrapes: 1,000 lines take about
 1 ms instead of the 16 ms of the official client's parser, with which tests compare it.
-Timestamps of samples are checked and dropped: the times here are of one monotonic clock.
+Timestamps of samples are checked and dropped: the times here are of one monotonic clock. That a
+sample has one is told, since Prometheus ends no such series.
 """
 
 import re
@@ -26,8 +27,9 @@ class ExpositionError(ValueError):
     """What a target answered is not the text format; the message names the line."""
 
 
-def samples(text: str) -> Iterator[tuple[str, float]]:
-    """Yields the series' text and the value of every sample line, in order.
+def samples(text: str) -> Iterator[tuple[str, float, bool]]:
+    """Yields the series' text, the value, and whether it has a time of its own, of every sample
+    line, in order.
 
     Raises `ExpositionError` at the first line that is wrong, and for a text that does not end
     with a line feed: it was cut, and its last value may be a part of the true one.
@@ -48,7 +50,7 @@ def samples(text: str) -> Iterator[tuple[str, float]]:
             raise ExpositionError(f"line {number}: not a timestamp: {rest[1][:40]}")
         if not _NUMBER.fullmatch(rest[0]):
             raise ExpositionError(f"line {number}: not a number: {rest[0][:40]}")
-        yield series, float(rest[0])
+        yield series, float(rest[0]), len(rest) == 2
 
 
 def series_labels(series: str) -> Labels:

@@ -98,6 +98,9 @@ class _Known:
     up: Series
     lines: dict[str, Series] = field(default_factory=dict)
     present: frozenset[Series] = frozenset()
+    """What ends when it is missed: not a sample with a time of its own, as cAdvisor gives. Those
+    stay visible for the lookback, as in Prometheus (`track_timestamps_staleness` off): its page
+    lacks a container now and then."""
 
 
 class Ingester:
@@ -116,9 +119,10 @@ class Ingester:
         known = self._target(target, at_ms)
         failure: str | None = None
         found: dict[Series, float] = {}
+        timed: set[Series] = set()
         if isinstance(answer, str):
             try:
-                found = self._read(known, answer)
+                found = self._read(known, answer, timed)
             except ExpositionError as error:
                 failure = f"not the text format: {error}"
         else:
@@ -127,7 +131,7 @@ class Ingester:
         self._store.end(ended, at_ms)
         for series, value in found.items():
             self._store.append_to(series, at_ms, value)
-        known.present = frozenset(found)
+        known.present = frozenset(found.keys() - timed)
         if len(known.lines) > 2 * len(found) + _LINES_KEPT:
             known.lines = {text: one for text, one in known.lines.items() if one in found}
         up = 0.0 if failure else 1.0
@@ -160,10 +164,11 @@ class Ingester:
         self._known[target.key] = known = _Known(own, up)
         return known
 
-    def _read(self, known: _Known, text: str) -> dict[Series, float]:
+    def _read(self, known: _Known, text: str, timed: set[Series]) -> dict[Series, float]:
+        """What has a time of its own is also put into `timed`."""
         found: dict[Series, float] = {}
         cached = known.lines
-        for line, value in samples(text):
+        for line, value, is_timed in samples(text):
             series = cached.get(line)
             if series is None:
                 labels = with_target(series_labels(line), known.labels)
@@ -171,6 +176,8 @@ class Ingester:
             if series in found:
                 raise ExpositionError(f"the series {line} is there twice")
             found[series] = value
+            if is_timed:
+                timed.add(series)
         return found
 
 

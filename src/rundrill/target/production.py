@@ -1,8 +1,8 @@
 """Does a name look like a production cluster's? Pure.
 
-In doubt it does: to be asked once too often costs a flag, once too seldom an outage. So `prod` counts
-wherever it stands (`eksprod`, `prodeu1`, `Prod2`), but for the words that are known to hold it by
-chance (`reproduce`, `product-catalog`), and for what says that it is not (`nonprod`, `pre-prod`).
+In doubt it does: to be asked once too often costs a flag, once too seldom an outage. So `prod`
+counts wherever it stands (`eksprod`, `prodeu1`, `Prod2`), but for the words that are known to hold
+it by chance (`reproduce`, `product-catalog`), and for what says no (`nonprod`, `pre-prod`).
 """
 
 import re

@@ -183,6 +183,9 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
             yield from _leaves(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and value:
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{index}]")
+            # A value alone would not tell whose it is: a password, or a level of logging?
+            named = isinstance(item, Mapping) and "value" in item and "name" in item
+            whose = f" {item['name']}" if named else ""
+            yield from _leaves(item, f"{path}[{index}{whose}]")
     elif value not in ({}, [], None):
         yield path, value

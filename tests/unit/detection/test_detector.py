@@ -7,6 +7,7 @@ import pytest
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.detection import AlertStatus, Detector, Labels, ScrapeTarget
+from rundrill.detection.detector import LOOKBACK_S
 from rundrill.detection.rules import parse_rules
 from rundrill.errors import RulesError
 from tests.unit.detection.fakes import FakeClock, Watched
@@ -169,6 +170,20 @@ def test_a_series_that_disappears_from_an_answer_and_a_target_that_goes_end_at_o
     assert watched.detector.query("x") == []
     assert watched.detector.query("up") == []
     assert watched.detector.query("count_over_time(x[1m])")[0][1] == 2
+
+
+def test_a_sample_with_a_time_of_its_own_stays_for_the_lookback_when_it_is_missed_once() -> None:
+    """As in Prometheus, and cAdvisor gives all of its samples one."""
+    source = Source("x 1\ny 2 1700000000000\n")
+    watched = Watched(RULES, lambda: [source.target])
+    watched.step()
+    source.text = "x 1\n"
+    watched.step()
+    assert [value for _, value in watched.detector.query("y")] == [2]
+    for _ in range(int(LOOKBACK_S) + 1):
+        watched.step()
+    assert watched.detector.query("y") == []
+    assert watched.detector.query("x")
 
 
 def test_a_target_with_other_labels_is_another_one() -> None:

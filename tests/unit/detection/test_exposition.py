@@ -15,7 +15,7 @@ _VALUES = st.floats() | st.integers(-(10**18), 10**18).map(float)
 
 
 def ours(text: str) -> dict[Labels, float]:
-    return {series_labels(series): value for series, value in samples(text)}
+    return {series_labels(series): value for series, value, _ in samples(text)}
 
 
 def theirs(text: str) -> dict[Labels, float]:

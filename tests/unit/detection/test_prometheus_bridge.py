@@ -31,7 +31,7 @@ def bridge_of(targets: Callable[[], Sequence[ScrapeTarget]], interval_s: float =
 
 def read(page: str | None) -> dict[Labels, str]:
     assert page is not None
-    return {series_labels(series): repr(value) for series, value in samples(page)}
+    return {series_labels(series): repr(value) for series, value, _ in samples(page)}
 
 
 @contextmanager

@@ -26,6 +26,18 @@ def test_the_newest_fault_is_undone_first(tmp_path: Path) -> None:
     assert [one.run_id for one in journal.leftovers()] == ["a", "c", "b"]
 
 
+def test_only_its_owner_may_read_what_an_undo_needs(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path / "undo")
+    (tmp_path / "undo").mkdir(mode=0o755)
+    left = tmp_path / "undo" / "run.partial"
+    left.write_text("of a killed runner", encoding="utf-8")
+    left.chmod(0o644)
+    held = {"metadata": {"name": "c"}, "data": {"password": "hunter2"}}
+    path = journal.write(entry(snapshot={"configmap/production/c": held}))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert journal.leftovers()[0].snapshot == {"configmap/production/c": held}  # as it was
+
+
 def test_a_file_that_is_no_entry_hides_none_of_the_others(tmp_path: Path) -> None:
     journal = UndoJournal(tmp_path)
     journal.write(entry())

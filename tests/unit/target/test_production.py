@@ -14,7 +14,8 @@ gke_acme-prod_europe-west1_main gke_acme_europe-west1-b_production clusterAdmin_
 admin@prod.acme.io prodlike prod-copy staging-of-prod non-customer-prod nonprod-and-prod
 products-prod product-production productprod reproduce-prod storeproduction productive
 Produktion produktiv produccion produção productie produzione-prd live live-eu eu-live LIVE go-live
-golive liveeu live1 shoplive uslive payments.live.eu pro eks-pro pro-eu pr0d ｐｒｏｄ p\u200brod
+golive liveeu live1 shoplive uslive payments.live.eu pro eks-pro pro-eu pr0d
+\uff50\uff52\uff4f\uff44 p\u200brod
 prd-eu euprd prdeu 生产 本番環境 прод kubernetes-admin@prod pre-prod-then-prod prod-nonprod
 eu-no-prod preview-prod production-namespace-test Prod2Staging newprod prodnew cannonprod
 """.split()  # noqa: SIM905 - a table of names reads better so

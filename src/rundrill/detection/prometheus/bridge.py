@@ -156,7 +156,7 @@ class Bridge:
         seen: set[str] = set()
         if len(self._series) > _LINES_KEPT:
             self._series.clear()
-        for line, value in samples(text):
+        for line, value, _ in samples(text):
             series = self._series.get((own, line))
             if series is None:
                 series = series_text(with_target(series_labels(line), own))
