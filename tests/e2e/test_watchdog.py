@@ -1,4 +1,4 @@
-"""A drill on a cluster that lives on, whose runner is killed or told to stop in each phase."""
+"""A drill on a cluster that lives on, whose runner is killed in each phase, or told to stop."""
 
 import sys
 import time
@@ -83,12 +83,12 @@ def test_a_runner_that_is_killed_is_undone_for_by_its_watchdog(target: Target, p
     assert "the runner is gone" in drill.verdict.reason
 
 
-@pytest.mark.parametrize("phase", ["baseline", "detect", "respond", "recover", "soak"])
-def test_a_drill_that_is_aborted_undoes_and_says_so(target: Target, phase: str) -> None:
+def test_a_drill_that_is_aborted_undoes_and_says_so(target: Target) -> None:
+    """In one phase; in each of them without a cluster: tests/unit/rundrill/test_engine.py."""
     drill = target.drill
     drill.start(*RUN)
     running = drill.process
-    drill.wait_for_phase(phase)
+    drill.wait_for_phase("respond")
     before = drill.earlier
     assert drill.run(*RUNDRILL, "abort") == 0
     assert "somebody called `rundrill abort`" in drill.output
