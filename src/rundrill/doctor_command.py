@@ -37,6 +37,7 @@ from rundrill.permissions import Needs, merged, needs_of
 from rundrill.plan import ServiceFile, read_service
 from rundrill.responder import find_kubectl
 from rundrill.target import choice
+from rundrill.target.allowed import require_named
 from rundrill.target.choice import LOCAL
 from rundrill.target.cluster import Cluster, ClusterError, object_path
 from rundrill.target.context import ContextTarget
@@ -117,6 +118,9 @@ def run(options: argparse.Namespace, clock: Clock) -> int:
             "--kubeconfig and --target name two clusters", fix="leave one of them out"
         )
     asked = _asked(options)
+    if options.probe and options.target.kind == "context":
+        # Pods are made, if only for seconds: not where no drill may run.
+        require_named(options.target.context, asked.service.contexts, service=asked.service.path)
     chosen = _detector(options.detector)
     name = str(options.kubeconfig) if options.kubeconfig else options.target.name
     with _reached(options, asked, clock) as reached:
