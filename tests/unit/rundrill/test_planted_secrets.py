@@ -33,7 +33,7 @@ from rundrill.events import (
 from rundrill.model import BlastRadius, Edit, PlannedStep
 from rundrill.report import Console
 from rundrill.responder import AutoResponder, Kubectl
-from rundrill.session import redactor_of
+from rundrill.run_secrets import redactor_of
 from rundrill.target.snapshot import differences
 from tests.fakes import PLAN, plan
 
