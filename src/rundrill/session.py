@@ -20,8 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-import yaml
-
 from rundrill import audit, report, verdict
 from rundrill.base.clock import Clock
 from rundrill.engine import WARM_UP_S, Drill
@@ -40,8 +38,8 @@ from rundrill.instruments import Instruments
 from rundrill.model import Plan, Verdict
 from rundrill.money import MoneyCheck
 from rundrill.observer import Observer
-from rundrill.redaction import Known, Redactor, of_kubeconfig, of_names
 from rundrill.responder import AutoResponder, Kubectl
+from rundrill.run_secrets import redactor_of
 from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.undo import UndoEntry, UndoJournal
@@ -292,6 +290,11 @@ class Session:
             started=self._started,
             lasts_s=WARM_UP_S + self.plan.windows.baseline_s + self._fault_lasts_s(),
             namespaces=list(self.plan.blast_radius.namespaces),
+            placeholders={
+                name: value
+                for name, value in self.plan.placeholders.items()
+                if isinstance(value, str)
+            },
         )
 
     def _mark(self, entry: UndoEntry) -> None:
@@ -343,15 +346,6 @@ class Session:
             self.log.emit(audit.unchecked(at=at, acknowledged=0, error=str(error)))
         else:
             self.log.emit(money.check(at=at, acknowledged=acknowledged))
-
-
-def redactor_of(kubeconfig: Path, placeholders: Mapping[str, object]) -> Redactor:
-    """It knows the credentials of the kubeconfig, and those that are passed on to commands."""
-    try:
-        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        config = None  # whoever uses it tells why
-    return Redactor(Known([*of_kubeconfig(config), *of_names(os.environ), *of_names(placeholders)]))
 
 
 @contextmanager

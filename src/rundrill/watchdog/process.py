@@ -17,6 +17,7 @@ from rundrill.base.clock import Clock, MonotonicClock
 from rundrill.base.wait import WaitTimeoutError
 from rundrill.errors import RundrillError
 from rundrill.events import from_line
+from rundrill.run_secrets import redactor_of
 from rundrill.target.cluster import Cluster, ClusterError
 from rundrill.target.lease import HeldError
 from rundrill.watchdog import request, takeover
@@ -138,21 +139,26 @@ class Watchdog:
         begin = self._begin
         assert begin is not None
         undone: takeover.Undone | None = None
+        redactor = redactor_of(Path(self._post.kubeconfig), begin.placeholders)
+
+        def say(text: str) -> None:
+            _say(redactor.text(text))
+
         try:
             self._runner.end(self._clock)
         except WaitTimeoutError as error:
             # It might go on with what is undone: better one clear state than two.
             failed = takeover.Undone(failure=f"{error}: it may still change things")
-            takeover.tell(begin, move.why, failed, _say)
+            takeover.tell(begin, move.why, failed, say)
             return
         if self._post.outlives:
             self._clock.sleep(SETTLE_S)
             undone = takeover.undo(begin, self._place.journal, self._cluster, self._clock)
-        takeover.tell(begin, move.why, undone, _say)
+        takeover.tell(begin, move.why, undone, say)
         try:
-            takeover.conclude(begin, move.why, undone, self._clock)
+            takeover.conclude(begin, move.why, undone, self._clock, redactor)
         except (RundrillError, OSError, ValueError) as error:
-            _say(f"rundrill: the report of run {begin.run_id} could not be written: {error}")
+            say(f"rundrill: the report of run {begin.run_id} could not be written: {error}")
 
     def _leave(self) -> None:
         """Nothing of the day stays, but what `rundrill recover` needs."""

@@ -5,7 +5,7 @@ A file is there for whoever looks, however busy he is, and the same twice as onc
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rundrill.watchdog.wire import Begin
@@ -24,7 +24,7 @@ def open_at(home: Path) -> None:
 
 
 def tell_run(home: Path, begin: Begin) -> None:
-    _write(home / WATCHDOG, json.dumps(asdict(begin)))
+    _write(home / WATCHDOG, json.dumps(asdict(replace(begin, placeholders={}))))
 
 
 def close_at(home: Path) -> None:

@@ -20,6 +20,7 @@ from rundrill.events import (
     read,
     to_line,
 )
+from rundrill.redaction import Redactor
 from rundrill.restore import Restoration
 from rundrill.target import marker
 from rundrill.target.cluster import Cluster, ClusterError
@@ -66,7 +67,9 @@ def _undo(entry: UndoEntry, journal: UndoJournal, cluster: Cluster, clock: Clock
     return done
 
 
-def conclude(begin: Begin, why: str, undone: Undone | None, clock: Clock) -> None:
+def conclude(
+    begin: Begin, why: str, undone: Undone | None, clock: Clock, redactor: Redactor
+) -> None:
     """Ends the dead runner's event log and writes the reports from it.
 
     `undone` None: the target has gone with the runner. Raises `RundrillError` and `OSError`.
@@ -81,7 +84,7 @@ def conclude(begin: Begin, why: str, undone: Undone | None, clock: Clock) -> Non
         if done.restored:
             told.append(Restored(at=at, changes=done.restored))
         told.append(FaultUndone(at=at, undone=True, evidence=done.evidence, differences=done.left))
-    _append(folder / EVENTS, [*told, DrillEnded(at=at)])
+    _append(folder / EVENTS, [redactor.value(event) for event in (*told, DrillEnded(at=at))])
     events = read(folder / EVENTS)
     report.write(folder, events, verdict.judge(events))
 

@@ -47,7 +47,8 @@ class Post:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
     """One drill. `folder` is its run folder, `started` its zero on the clock, `lasts_s` what its
-    windows add up to; in `namespaces` it may leave a marker.
+    windows add up to; in `namespaces` it may leave a marker. `placeholders` are what its commands
+    get: some may be secrets, so they are never written.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class Begin:
     started: float
     lasts_s: float
     namespaces: list[str]
+    placeholders: dict[str, str]
 
 
 def line_of(what: str, value: object = True) -> bytes:

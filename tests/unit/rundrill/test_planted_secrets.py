@@ -36,7 +36,7 @@ from rundrill.permissions import merged
 from rundrill.preview.drill import Preview, Previewed
 from rundrill.report import Console
 from rundrill.responder import AutoResponder, Kubectl
-from rundrill.session import redactor_of
+from rundrill.run_secrets import redactor_of
 from rundrill.target.snapshot import differences
 from tests.fakes import PLAN, plan
 

@@ -107,6 +107,7 @@ class Runner:
                 started=self.started,
                 lasts_s=300.0,
                 namespaces=NAMESPACES,
+                placeholders={"<password>": "hunter2hunter2"},
             )
         )
         self.log.emit(e.PhaseStarted(at=self.now(), phase="baseline"))
