@@ -23,6 +23,8 @@ RUN = (
 
 def start(deployed: Deployed, drill: Drill, phase: str) -> None:
     assert deployed.changes() == ""
+    # How fast this machine is, beside other tests, is not what is tried here.
+    drill.spoil(drill.runbook, "| Response time | <500ms |", "| Response time | <5000ms |")
     drill.start(*RUN, "--target", f"context:{deployed.context}")
     drill.wait_for_phase(phase, 180)
 
