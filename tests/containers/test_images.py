@@ -1,29 +1,18 @@
-"""The images as containers, built from a local base: no registry, no network, nobody's rights.
-
-`$RUNDRILL_LOCAL_BASE` names the base; by default it is the one of the real cluster beside us. With
-`$RUNDRILL_REQUIRE_CONTAINERS`, as in CI where there is one, these tests fail instead of skipping.
-"""
+"""The images as containers, built from a local base: no registry, no network, nobody's rights."""
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from rundrill.base.clock import MonotonicClock
 from rundrill.base.wait import until
-from rundrill.images.build import LOAD, Builder, Sources
-from rundrill.images.docker import Docker
-from rundrill.images.manifests import named_images
-from rundrill.responder import find_kubectl
+from rundrill.images.build import LOAD, Builder
 
-ROOT = Path(__file__).parents[2]
-BASE = os.environ.get("RUNDRILL_LOCAL_BASE", "realkube/debian-python:local")
+from .conftest import BASE, docker, missing
+
 SETTINGS = {
     "DATABASE_URL": "postgresql://postgres@127.0.0.1:1/payments",
     "CACHE_URL": "redis://127.0.0.1:1/0",
@@ -35,31 +24,12 @@ LOCKED = ("--network=none", "--read-only", "--cap-drop=ALL", "--user=10001:10001
 pytestmark = pytest.mark.timeout(600)  # the first build downloads wheels
 
 
-def docker(*words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["docker", *words], capture_output=True, text=True, check=check)
-
-
-def missing(what: str) -> NoReturn:
-    reason = f"no container images: {what}"
-    if os.environ.get("RUNDRILL_REQUIRE_CONTAINERS"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
-def images() -> list[str]:
-    """All of them, built. A machine that cannot is told in one line."""
-    if shutil.which("docker") is None:
-        missing("docker is not installed")
-    if docker("version", check=False).returncode != 0:
-        missing("the Docker daemon does not answer")
+def images(builder: Builder, foreign_images: frozenset[str]) -> list[str]:
+    """All of them, built; those of others are there too."""
     if docker("image", "inspect", BASE, check=False).returncode != 0:
         missing(f"there is no local base {BASE} (RUNDRILL_LOCAL_BASE)")
-    builder = Builder(Sources(root=ROOT), docker=Docker(), say=print, base=BASE, local=True)
-    service = builder.build_service()
-    wanted = named_images(ROOT / "deploy" / "overlays" / "real", find_kubectl())
-    builder.build_stand_ins(wanted - set(service))
-    return [*service, builder.build_load()]
+    return [*builder.build_service(), builder.build_load()]
 
 
 @contextmanager

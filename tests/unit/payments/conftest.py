@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import http.client
-import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import pytest
+from loopback import ask
 
 from bench.local_servers import (
     PASSWORD,
@@ -30,39 +29,6 @@ from payments.settings import from_environment
 from payments.worker import Worker
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-def ask(
-    port: int,
-    method: str,
-    path: str,
-    body: Any = None,
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """One request to 127.0.0.1; a body that is not bytes is sent as JSON."""
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    with contextlib.closing(connection):
-        connection.request(
-            method, path, data, {"Content-Type": "application/json", **(headers or {})}
-        )
-        answer = connection.getresponse()
-        return Answer(
-            status=answer.status,
-            headers={name.lower(): value for name, value in answer.getheaders()},
-            text=answer.read().decode(),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ import uuid
 from typing import Any
 
 import pytest
+from loopback import Answer, ask
 
 from bench.local_servers import Server
 
-from .conftest import Answer, Surroundings, ask
+from .conftest import Surroundings
 
 GOOD = {"method": "card", "amount_minor": 1999, "currency": "EUR", "customer": "cus_00001"}
 

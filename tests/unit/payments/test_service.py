@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from loopback import ask
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.local_servers import free_port, postgres, program, wait_until_ready
@@ -21,7 +22,7 @@ from payments.model import Payment, Status
 from rundrill.base import wait
 from rundrill.base.clock import MonotonicClock
 
-from .conftest import Surroundings, ask, order, pod
+from .conftest import Surroundings, order, pod
 from .test_api import GOOD
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import ask
 
 from bench.local_servers import Server, program
 from payments.simulators.base import Behaviour, BehaviourError, Simulator
 
-from .conftest import Surroundings, ask
+from .conftest import Surroundings
 
 CHARGE = {"amount": 500, "currency": "eur", "source": "cus_1"}
 
