@@ -11,7 +11,7 @@ _CODES = {"severity": "SEV", "priority": "P", "prio": "P", "level": "L", "catego
 _NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
 """The number of a paragraph: "3.1 Critical: ..."."""
 _LEVEL = re.compile(
-    r"\W*(?:(?:(?P<kind>severity|priority|prio|sev|impact|urgency|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
+    r"[\W\u2139]*(?:(?:(?P<kind>severity|priority|prio|sev|impact|urgency|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
     r"(?P<number>\d|(?<=[\s-])(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014]|\s-))))(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|info|urgent"
     r"|emergency|catastrophic|trivial|blocker|severe|serious|red|orange|amber|yellow|green)"
@@ -47,6 +47,19 @@ _NAMED = re.compile(
     rf"(?P<name>(?-i:{'|'.join(_CAPITALS)}))\b(?=\W{{0,3}}[:;(])",
     re.IGNORECASE,
 )
+_CONCLUDED = re.compile(
+    r"(?:\u2192|\u21d2|->|=>)\s*\W{0,3}"
+    r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
+    r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency|severe|blocker|red"
+    r"|orange|amber|yellow|green)\b(?=\W*(?:$|[.:;,(\u2013\u2014])))",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(
+    r"(?:best\seffort|(?:next|same)\s(?:\w+\s)?(?:day|week|sprint|release)|no\s(?:clock|target|sla"
+    r"|hurry|deadline)|none|n/a)\Z",
+    re.IGNORECASE,
+)
+"""Behind a level these say how soon, and not what it is called."""
 _TWIN = re.compile(
     r"\W*(?P<kind>[A-Za-z]{1,8})[\s-]?(?P<number>\d)\s?(?P<joint>/|,|&|\+|and|or|to|-|\u2013)\s?"
     r"(?:[A-Za-z]{1,8}[\s-]?)?(?P<last>\d)(?![\w.%])",
@@ -71,6 +84,17 @@ def named_level(sentence: str) -> Level | None:
     if found is None:
         return None
     return Level(found["name"].lower(), found["name"], found.end(), numbered=False)
+
+
+def concluded_level(item: str) -> Level | None:
+    """The level that an item comes to: "one site is off -> **High**. Reply in 20 minutes"."""
+    found = _CONCLUDED.search(item[:500])
+    if found is None:
+        return None
+    if found["name"]:
+        return Level(found["name"].lower(), found["name"].capitalize(), found.end(), numbered=False)
+    code = _CODES.get(found["kind"].lower(), found["kind"].upper()) + found["number"]
+    return Level(code, "", found.end(), numbered=True)
 
 
 @lru_cache(maxsize=KEPT)
@@ -105,6 +129,7 @@ def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Le
     sentence = name[:1].islower() and len(name.split()) > 2
     # "Priority 1 - All users, or all of a site, ...": a condition and no name.
     sentence = sentence or (inner is None and _CONDITION.match(rest) is not None)
+    sentence = sentence or _NO_NAME.match(name) is not None
     if sentence or not name:
         name = " ".join(found[0].split()).lstrip("*_ ") if kind in _WRITTEN else ""
     return Level(code, name, end, numbered=True)

@@ -27,6 +27,7 @@ _LABEL = re.compile(
 )
 _ANSWERS = re.compile(r"\b(?:respon|ack|react|sla)\w*\b.*(?:\d|immediate|day)", re.IGNORECASE)
 _ANSWERED = ("respon", "ack", "react", "sla")
+_ARROW = re.compile(r"\s?(?:\u2192|\u21d2|->|=>)")
 _ON_IT = re.compile(r"\bon\sit\swithin\b", re.IGNORECASE)
 
 
@@ -182,7 +183,9 @@ def conditions_of(statements: Iterable[Statement]) -> Iterator[str]:
             continue
         text = statement.text
         own = statement.level
-        if own is not None:
+        if own is not None and statement.form == "item" and statement.begins_level is None:
+            text = _ARROW.split(text, maxsplit=1)[0]
+        elif own is not None:
             text = text[own.end :].partition(":")[2] or text[own.end :]
         for sentence in re.split(r"(?<=[.;])\s", text):
             sentence = sentence.strip(" .;*")  # noqa: PLW2901
