@@ -12,7 +12,7 @@ _RATES = re.compile(
     r"|writes|reads)"
     rf"\s?(?:/|per\s|a\s)\s?{_PER}"
     rf"|[a-z][\w-]{{0,20}}\s?/\s?(?P<slash>seconds?|secs?|minutes?|mins?|hours?|(?-i:[smh]))(?!\w)"
-    rf"|/\s?(?P<alone>seconds?|secs?|minutes?|mins?|(?-i:[smh]))(?!\w)"
+    rf"|/\s?(?P<alone>seconds?|secs?|minutes?|mins?|hours?|(?-i:[smh]))(?!\w)"
     r"|(?P<short>rpm|rps|qps|tps|ops/s)(?!\w)",
     re.IGNORECASE,
 )
