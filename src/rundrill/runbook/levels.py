@@ -49,7 +49,7 @@ _NAMED = re.compile(
 )
 _CONCLUDED = re.compile(
     r"(?:\u2192|\u21d2|->|=>)\s*\W{0,3}"
-    r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
+    r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w%]|\.\d)"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency|severe|blocker|red"
     r"|orange|amber|yellow|green)\b(?=\W*(?:$|[.:;,(\u2013\u2014])))",
     re.IGNORECASE,

@@ -51,6 +51,7 @@ _ANSWERED = re.compile(
     r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
     re.IGNORECASE,
 )
+_AT_MOST = re.compile(r"(?:<=?|\u2264)\s?$")
 _SENTENCE = re.compile(r"[.;!?]\s")
 _PART = re.compile(r"[,;.]\s|\s[-\u2013|]\s")
 _ESCALATE = re.compile(r"\bescalat", re.IGNORECASE)
@@ -272,7 +273,7 @@ class _Time:
             return self.named is not None and obliged and not conditional
         if self.stated.word:
             return False
-        if self.plain[self.stated.start] in "<\u2264" and self.named == "deadline":
+        if _AT_MOST.search(self.clause) and self.named == "deadline":
             return not conditional  # "tell security <= 15m"
         return self.people and self._stands_alone()
 

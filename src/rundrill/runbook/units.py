@@ -26,6 +26,7 @@ _SPEED = re.compile(
 )
 _OTHER_UNIT = re.compile(
     r"[KMGT]?i?[Bb](?:ytes|its)?/|x(?!\w)|\u00d7|times\s(?:the|as|more|higher|normal|usual|its|slower)|/\d"
+    r"|:[0-5]\d(?!\d)"
 )
 _TIME = re.compile(rf"-?({TIME_UNIT})", re.IGNORECASE)
 MONEY: Final = re.compile(
