@@ -14,7 +14,7 @@ _CODE = re.compile(
     r"(?<![\w/#-])(?P<kind>sev(?:erity)?|priority|prio|p|s)(?:[\s-])?(?P<number>\d)(?![\w.%/])"
     r"(?P<told>\s?[=:\u2013\u2014(\u2192]|\s->?\s"
     r"|\s(?:is|means|covers|stands\sfor)\s(?:an?|the|any|every|all|when|if|for|everything|anything"
-    r"|something|whatever|what)\b)?",
+    r"|something|whatever|what)\b|\s(?:if|when|otherwise)\b)?",
     re.IGNORECASE,
 )
 _LEAST: Final = 2

@@ -51,7 +51,7 @@ _ANSWERED = re.compile(
     r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
     re.IGNORECASE,
 )
-_AT_MOST = re.compile(r"(?:<=?|\u2264)\s?$")
+_AT_MOST = re.compile(r"(?:<=|\u2264)\s?$")
 _SENTENCE = re.compile(r"[.;!?]\s")
 _PART = re.compile(r"[,;.]\s|\s[-\u2013|]\s")
 _ESCALATE = re.compile(r"\bescalat", re.IGNORECASE)

@@ -12,7 +12,13 @@ from typing import Literal
 from rundrill.runbook.durations import duration_of
 from rundrill.runbook.lazy import lazy
 from rundrill.runbook.level_runs import starts_of_levels
-from rundrill.runbook.levels import Level, concluded_level, match_level, named_level
+from rundrill.runbook.levels import (
+    Level,
+    announced_level,
+    concluded_level,
+    match_level,
+    named_level,
+)
 from rundrill.runbook.markdown import (
     MAX_TEXT,
     PLAIN,
@@ -137,7 +143,10 @@ class Statement:
         if not self.cells:
             among = self.section.meaning is Meaning.SEVERITY
             prose = among and self.form == "paragraph"
-            return match_level(self.text, prose=prose, lettered=among)
+            found = match_level(self.text, prose=prose, lettered=among)
+            if found is None and among and self.form != "heading":
+                return announced_level(self.source)
+            return found
         return next((found for cell in self.cells if (found := cell.level)), None)
 
 

@@ -52,6 +52,7 @@ _PAST = re.compile(
 )
 _ENDS = re.compile(r"\s?(?:[.;)](?:\s|\Z)|\Z)")
 _PRESENT = re.compile(r"\b(?:is|are|be)\s(?:on|at|in|there|online)\b[^.;,]*$", re.IGNORECASE)
+_APART = re.compile(r"(?:\s[-\u2013\u2014|\u00b7]|,)\s$")
 _PAPER = re.compile(
     r"\b(?:report|update|draft|summary|review|statement|notice|write-?up)\s*$", re.IGNORECASE
 )
@@ -126,4 +127,7 @@ def is_present(clause: str, stated: Stated) -> bool:
 def is_whole_sentence(statement: Statement, clause: str, plain: str, stated: Stated) -> bool:
     """ "S2 one site is off. 1h": of a line that begins with a level, the time that ends it."""
     begins = statement.begins_level is not None and stated.word == "" and stated.start > 0
-    return begins and not clause.strip() and not plain[stated.end :].strip(" .")
+    if (stated.term.when or "").endswith(" hours"):
+        return False  # "Within 2 hours, office hours"
+    apart = not clause.strip() or _APART.search(clause) is not None
+    return begins and apart and not plain[stated.end :].strip(" .")

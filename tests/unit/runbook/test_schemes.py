@@ -17,7 +17,7 @@ def responses(heading: str, text: str) -> list[tuple[str, float | str | None]]:
     ("text", "expected"),
     [
         (
-            "**P0** (all is wrong, ack in 10 minutes), **P1** (late,\nack in 30 minutes), **P2** (red).",
+            "**P0** (all, ack in 10 minutes), **P1** (late,\nack in 30 minutes), **P2** (red).",
             [("P0", 600.0), ("P1", 1800.0), ("P2", None)],
         ),
         ("SEV-1 = dark, ack 5 min; SEV-2 = slow, ack 15 min", [("SEV1", 300.0), ("SEV2", 900.0)]),
@@ -27,7 +27,7 @@ def responses(heading: str, text: str) -> list[tuple[str, float | str | None]]:
         ),
         ("S1 down, users see errors. 5m\nS2 one site. 1h", [("S1", 300.0), ("S2", 3600.0)]),
         (
-            "- all → **Critical**. You have 5 minutes to reply.\n- one → **High**. Reply in 1 h.\n- a wish → P4.",
+            "- all → **Critical**. You have 5 min to reply.\n- one → **High**. Reply in 1 h.\n- a → P4.",
             [("critical", 300.0), ("high", 3600.0), ("P4", None)],
         ),
         (
@@ -42,6 +42,54 @@ def responses(heading: str, text: str) -> list[tuple[str, float | str | None]]:
 )
 def test_a_scheme_of_levels(text: str, expected: list[object]) -> None:
     assert responses("How bad is it?", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "1. Critical. All down. Reply in 5 min.\n2. Minor. None.",
+            [("critical", 300.0), ("minor", None)],
+        ),
+        (
+            "**Red** all down, ack 5 min\n\n**Amber** half, ack 1 h",
+            [("red", 300.0), ("amber", 3600.0)],
+        ),
+        ("Red paint is on the door.", []),
+        ("- All down: P1, ack in 5 min\n- Half: P2, ack in 1 h", [("P1", 300.0), ("P2", 3600.0)]),
+        (
+            "* Class 1 (all down) - 5 min\n* Class 2 (half) - 1 h",
+            [("CLASS1", 300.0), ("CLASS2", 3600.0)],
+        ),
+        (
+            "It is a P1 if all is down, a P2 if half is, and a P3 otherwise.",
+            [("P1", None), ("P2", None), ("P3", None)],
+        ),
+    ],
+)
+def test_levels_that_no_sign_sets_apart(text: str, expected: list[object]) -> None:
+    assert responses("Severity", text) == expected
+
+
+def test_questions_about_levels_are_headings_of_theirs() -> None:
+    runbook = parse("# S\n\n## Q: What is a P1?\n\nAll down. Respond within 5 minutes.\n", "s.md")
+    assert [(one.id, one.name, one.response_time_s) for one in runbook.severities] == [
+        ("P1", "P1", 300.0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "expected"),
+    [
+        ("Who hurts", "- Critical: all, ack in 5 min\n- High: half\n- Low: later", 3),
+        ("Who hurts", "- Critical: all, ack in 5 min\n- High: half\n- Else: later", 0),
+        ("Contacts", "- Critical: all, ack in 5 min\n- High: half\n- Low: later", 0),
+    ],
+)
+def test_a_list_of_names_with_a_time_is_one_of_levels(
+    heading: str, text: str, expected: int
+) -> None:
+    assert len(under(heading, text).severities) == expected
 
 
 def test_what_comes_before_the_arrow_is_when_the_level_applies() -> None:
