@@ -13,6 +13,11 @@ from rundrill.runbook.terms import Stated
 _GIVEN = re.compile(r"\b(?:has|have|gets?)\s(?:only\s|just\s|about\s|then\s)?$", re.IGNORECASE)
 _TO_DO = re.compile(r"\s(?:to|towards?|in\swhich\sto)\s", re.IGNORECASE)
 _GIVE = re.compile(r"\b(?:give|allow|grant)\s(?:it|them|\w+)\s(?:up\sto\s)?$", re.IGNORECASE)
+_SPENT = re.compile(
+    r"\b(?:give\sup|stop\strying)\s$|\bspend\s(?:no\s|not\s)?(?:at\smost|(?:more|longer)\sthan)\s$"
+    r"|\btime-?box(?:ed)?(?:\s(?:of|to|is))?:?\s$",
+    re.IGNORECASE,
+)
 _ELSE = re.compile(r"\.\s(?:if|else|otherwise|then)\b", re.IGNORECASE)
 _UNDONE = re.compile(
     r"\b(?:not|no|nobody|none|nothing|still|without|cannot|(?:is|are|ca|wo|do|does|did|has|have|was)n['\u2019]t"
@@ -36,6 +41,9 @@ _THEN = re.compile(
     r"(?:\son\s(?:an?\s)?[\w-]{1,12})?\s?(?:\u2192|->|=>|:(?=\s|\Z)|\?|,\s(?=\w))", re.IGNORECASE
 )
 _LATER = re.compile(r"\slater\s?[,:?\u2192]", re.IGNORECASE)
+_LATER_STILL = re.compile(
+    r"\slater\s(?:and\s)?(?:it['\u2019]?s\s|it\sis\s)?still\b[^.?:]{0,40}[?:,]", re.IGNORECASE
+)
 _CHAIN = re.compile(r"\s(?:after\sthat|later)\b", re.IGNORECASE)
 _CALLS = re.compile(
     r"\W*(?:(?:then|please|the|you)\s)?(?:wake|call|page|ring|phone|escalat|raise|involve|bring|get|inform)"
@@ -43,7 +51,8 @@ _CALLS = re.compile(
     re.IGNORECASE,
 )
 _OUGHT = re.compile(
-    r"\b(?:should|must|shall|needs?\sto|has\sto|have\sto|ought\sto)\b[^.;:\d]*$", re.IGNORECASE
+    r"\b(?:should|must|shall|expect|needs?\sto|has\sto|have\sto|ought\sto)\b[^.;:\d]*$",
+    re.IGNORECASE,
 )
 _PAST = re.compile(
     r"\b(?:did|was|were|has|have|had|any|changed|there|more|less|fewer|over|under|often|many|much"
@@ -80,7 +89,8 @@ def overdue(
 def _then(clause: str, stated: Stated, rest: str) -> int | None:
     """Where in `rest` begins what follows; None where the time is no condition."""
     undone = _UNDONE.search(clause) is not None
-    if undone and (later := _LATER.match(rest)) is not None:
+    later = _LATER.match(rest) if undone else _LATER_STILL.match(rest)
+    if later is not None:
         return later.end()
     if _TELLS_IF.search(clause) and _ENDS.match(rest):
         return 0
@@ -102,7 +112,7 @@ def is_next(rest: str) -> bool:
 def is_given(plain: str, clause: str, stated: Stated) -> bool:
     """Whether somebody, or something, has the time to do it."""
     rest = plain[stated.end :]
-    if _GIVEN.search(clause) and _TO_DO.match(rest):
+    if (_GIVEN.search(clause) and _TO_DO.match(rest)) or _SPENT.search(clause):
         return True
     return _GIVE.search(clause) is not None and _ELSE.match(rest) is not None
 

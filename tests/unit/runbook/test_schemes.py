@@ -27,7 +27,7 @@ def responses(heading: str, text: str) -> list[tuple[str, float | str | None]]:
         ),
         ("S1 down, users see errors. 5m\nS2 one site. 1h", [("S1", 300.0), ("S2", 3600.0)]),
         (
-            "- all → **Critical**. You have 5 min to reply.\n- one → **High**. Reply in 1 h.\n- a → P4.",
+            "- a → **Critical**. You have 5 m to reply.\n- b → **High**. Reply in 1 h.\n- c → P4.",
             [("critical", 300.0), ("high", 3600.0), ("P4", None)],
         ),
         (
@@ -132,6 +132,11 @@ def test_a_very_long_paragraph_is_not_cut() -> None:
         ("If a hold has lasted 2 hours, ask the owners.", 7200.0),
         ("1. tell security <= 15m", 900.0),
         ("If there is still no leader three minutes later, wake the vendor.", 180.0),
+        ("Half an hour later still broken? Call the manager.", 1800.0),
+        ("Give up after 20 minutes and call the vendor.", 1200.0),
+        ("Do not spend more than 15 minutes on this.", 900.0),
+        ("Timebox: 30 minutes", 1800.0),
+        ("Expect recovery in 10 minutes; otherwise go on.", 600.0),
         ("Inform the lead if a step takes longer than 20 minutes.", 1200.0),
     ],
 )
