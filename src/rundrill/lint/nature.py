@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from rundrill.claims import Procedure, ProcedureStep, Runbook, Step
+from rundrill.runbook.bans import WARNS
 from rundrill.runbook.classify import command_kind, step_kind
-from rundrill.runbook.forbidden import WARNS
 from rundrill.runbook.meaning import Meaning, meaning_of, words_of
 from rundrill.runbook.wordset import word_set
 

@@ -46,6 +46,8 @@ KNOWN_PROGRAMS = word_set(
     " ipconfig netsh dcdiag repadmin w32tm nltest certutil schtasks robocopy icacls wevtutil"
     " gpupdate gpresult sfc dism bcdedit diskpart fsutil tasklist taskkill klist tracert pathping"
     " pwsh powershell sqlcmd iisreset appcmd dsquery setspn wmic chkdsk quser"
+    " wg wg-quick swanctl ipsec openvpn radtest knotc keymgr slapadd slapcat ldapadd ldapdelete"
+    " ldapwhoami kadmin sosreport"
     " mysqlcheck mysqlbinlog pg_rewind pg_basebackup wal-g pgbackrest barman repmgr tabcmd"
 )
 SHELLS = frozenset(

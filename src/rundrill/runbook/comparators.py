@@ -10,6 +10,7 @@ WORDS: Final[dict[str, Comparator]] = {
     "slower than": ">", "larger than": ">", "bigger than": ">",
     "deeper than": ">", "hotter than": ">", "busier than": ">", "older than": ">", "beyond": ">",
     "past": ">", "in excess of": ">", "worse than": ">", "crosses": ">", "surpasses": ">",
+    "tops": ">", "north of": ">", "south of": "<",
     "reaches": ">=", "reach": ">=", "hits": ">=", "at least": ">=", "no less than": ">=",
     "not less than": ">=", "at or above": ">=", "at or over": ">=", "at or below": "<=", "no"
     " fewer than": ">=", "minimum of": ">=", "minimum": ">=", "min": ">=",

@@ -5,13 +5,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from rundrill.runbook.text import Text
 from rundrill.runbook.wordset import KEPT
 
 _CODES = {"severity": "SEV", "priority": "P", "prio": "P", "level": "L", "category": "CAT"}
 _NUMBERED = re.compile(r"\s*\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s+(?=\S)")
 """The number of a paragraph: "3.1 Critical: ..."."""
+_ASKED = re.compile(
+    r"\W*(?:q\d{0,3}\s?[:.)]\s*)?what(?:['\u2019]s|\s(?:is|makes|counts\sas))\s(?:an?\s)?",
+    re.IGNORECASE,
+)
+""" "Q: What is a P1?" """
 _LEVEL = re.compile(
-    r"\W*(?:(?:(?P<kind>severity|priority|prio|sev|impact|urgency|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
+    r"[\W\u2139]*(?:(?:(?P<kind>severity|priority|prio|sev|impact|urgency|level|class|category|tier|p|s)(?:\slevel)?[\s-]?"
     r"(?P<number>\d|(?<=[\s-])(?-i:[A-D](?=\W*(?:$|[:(\u2013\u2014]|\s-))))(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|informational|info|urgent"
     r"|emergency|catastrophic|trivial|blocker|severe|serious|red|orange|amber|yellow|green)"
@@ -26,7 +32,8 @@ _IN_PROSE = re.compile(
     r"\s(?:is|becomes|counts\sas|is\s(?:called|classed\sas|rated|classified\sas))\s(?:an?\s)?)?\W*"
     r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w.%])"
     r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency)\b)"
-    r"(?=\W*\s(?:when|means|is|if|for|applies|covers|where|as\ssoon)\b)",
+    r"(?=\W*\s(?:(?:incident|one|issue|outage|event)s?\s)?"
+    r"(?:when|means|is|if|for|applies|covers|where|otherwise|as\ssoon)\b)",
     re.IGNORECASE,
 )
 _WRITTEN: Final = frozenset({"priority", "impact", "urgency", "category", "class", "tier"})
@@ -47,6 +54,24 @@ _NAMED = re.compile(
     rf"(?P<name>(?-i:{'|'.join(_CAPITALS)}))\b(?=\W{{0,3}}[:;(])",
     re.IGNORECASE,
 )
+_ANNOUNCED = re.compile(
+    r"[\W\u2139]{0,8}(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency|severe"
+    r"|blocker|trivial|red|orange|amber|yellow|green)\b",
+    re.IGNORECASE,
+)
+_CONCLUDED = re.compile(
+    r"(?:\u2192|\u21d2|->|=>|:\s(?=\W{0,3}(?:sev|p)[\s-]?\d))\s*\W{0,3}"
+    r"(?:(?P<kind>severity|priority|prio|sev|p|s)[\s-]?(?P<number>\d)(?![\w%]|\.\d)"
+    r"|(?P<name>critical|high|medium|moderate|low|major|minor|urgent|emergency|severe|blocker|red"
+    r"|orange|amber|yellow|green)\b(?=\W*(?:$|[.:;,(\u2013\u2014])))",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(
+    r"(?:best\seffort|(?:next|same)\s(?:\w+\s)?(?:day|week|sprint|release)|no\s(?:clock|target|sla"
+    r"|hurry|deadline)|none|n/a|otherwise|\W+)\Z",
+    re.IGNORECASE,
+)
+"""Behind a level these say how soon, and not what it is called."""
 _TWIN = re.compile(
     r"\W*(?P<kind>[A-Za-z]{1,8})[\s-]?(?P<number>\d)\s?(?P<joint>/|,|&|\+|and|or|to|-|\u2013)\s?"
     r"(?:[A-Za-z]{1,8}[\s-]?)?(?P<last>\d)(?![\w.%])",
@@ -64,6 +89,23 @@ class Level:
     numbered: bool
 
 
+def announced_level(text: Text) -> Level | None:
+    """The name that a line among the severities begins with, in bold or as a sentence.
+
+    "**Red** all is down", "Critical. All is down": elsewhere these are words as any other.
+    """
+    plain = text.plain
+    found = _ANNOUNCED.match(plain)
+    if found is None:
+        return None
+    bold = any(
+        one.mark == "strong" and one.text.strip(" .:") == found["name"] for one in text.spans[:3]
+    )
+    if not bold and plain[found.end() : found.end() + 1] != ".":
+        return None
+    return Level(found["name"].lower(), found["name"].capitalize(), found.end(), numbered=False)
+
+
 def named_level(sentence: str) -> Level | None:
     """The level that a sentence gives what it tells of: "we treat it as **Critical**: ..."."""
     said = any(name in sentence for name in _CAPITALS)
@@ -73,13 +115,24 @@ def named_level(sentence: str) -> Level | None:
     return Level(found["name"].lower(), found["name"], found.end(), numbered=False)
 
 
+def concluded_level(item: str) -> Level | None:
+    """The level that an item comes to: "one site is off -> **High**. Reply in 20 minutes"."""
+    found = _CONCLUDED.search(item[:500])
+    if found is None:
+        return None
+    if found["name"]:
+        return Level(found["name"].lower(), found["name"].capitalize(), found.end(), numbered=False)
+    code = _CODES.get(found["kind"].lower(), found["kind"].upper()) + found["number"]
+    return Level(code, "", found.end(), numbered=True)
+
+
 @lru_cache(maxsize=KEPT)
 def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Level | None:
     """The level that `text` begins with, and the name beside it: "P0 - Critical (outage)".
 
     `prose` also takes "It is High when ...", `lettered` "L1".
     """
-    number = _NUMBERED.match(text)
+    number = _NUMBERED.match(text) or _ASKED.match(text)
     start = 0 if number is None else number.end()
     found = _LEVEL.match(text, start)
     if found is None and lettered:
@@ -105,6 +158,7 @@ def match_level(text: str, *, prose: bool = False, lettered: bool = False) -> Le
     sentence = name[:1].islower() and len(name.split()) > 2
     # "Priority 1 - All users, or all of a site, ...": a condition and no name.
     sentence = sentence or (inner is None and _CONDITION.match(rest) is not None)
+    sentence = sentence or _NO_NAME.match(name) is not None
     if sentence or not name:
         name = " ".join(found[0].split()).lstrip("*_ ") if kind in _WRITTEN else ""
     return Level(code, name, end, numbered=True)

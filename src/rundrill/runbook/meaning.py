@@ -68,7 +68,8 @@ _PLACES: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
             "severity|severities|sev levels|priority levels|incident levels|incident priority"
             "|priority definitions|priorities|incident classification|impact levels"
             "|classification|how bad|how urgent|urgency|how serious|how severe|we grade|grades"
-            "|grading|incident grades|we rate|we rank|we classify"
+            "|grading|incident grades|we rate|we rank|we classify|colour codes|color codes"
+            "|colour code|color code|how loud|how big is it|alarm levels"
         ),
     ),
     (
@@ -182,6 +183,7 @@ _FIRST: Final = frozenset(phrase.split()[0] for phrase in _RANKS)
 _LONGEST: Final = max(len(phrase.split()) for phrase in _RANKS)
 _EXACT: Final = {
     "levels": Meaning.SEVERITY,
+    "esc": Meaning.ESCALATION,
     "who": Meaning.CONTACTS,
     "people": Meaning.CONTACTS,
     "numbers": Meaning.STEADY_STATE,
@@ -201,9 +203,9 @@ _STRUCTURE = word_set(
 )
 _IMPERATIVES = word_set(
     "acknowledge add announce apply ask assess assign back block bring call cancel capture change"
-    " check clean clear close collect compare confirm connect contact create cut debug decrease"
-    " delete deploy describe determine disable drain dump edit enable ensure escalate evaluate"
-    " examine execute fail failover fetch find fix flush follow force free get go identify"
+    " chase check clean clear close collect compare confirm connect contact create cut debug"
+    " decrease delete deploy describe determine disable drain dump edit enable ensure escalate"
+    " evaluate examine execute fail failover fetch find fix flush follow force free get go identify"
     " increase inform inspect investigate isolate kill lift list log look lower make mark measure"
     " monitor move notify observe open page pause perform ping post promote pull purge raise read"
     " reboot recover redeploy redirect reduce reload remove repair replace report reset resize"

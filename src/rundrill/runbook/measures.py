@@ -13,5 +13,5 @@ MEASURES: Final = word_set(
     " saturation sessions size score scores skew slots space staleness success swap temperature"
     " threads throttling throughput time timeouts traffic uptime usage use used utilisation"
     " utilization volume waiting writes p50 p90 p95 p99 percentile percent 5xx 4xx qps rps tps rpm"
-    " nodes"
+    " nodes tasks rejections rejects rekeys"
 )

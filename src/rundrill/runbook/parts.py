@@ -24,6 +24,12 @@ _UNIT_OF = re.compile(
     re.IGNORECASE,
 )
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_IS_MEASURED = re.compile(
+    r"\s(?:(?:falls?|drops?|rises?|goes|stays?|is|of\s(?:the|a)\s[\w-]+\sis)\s)?"
+    r"(?:above|below|over|under|higher\sthan|lower\sthan|more\sthan|less\sthan|exceeds?)\s\d",
+    re.IGNORECASE,
+)
+"""A name that goes on so is that of a metric: "`FreeableMemory` falls below 4 GiB"."""
 _HIDDEN: Final = "\ufffc"
 _NORMAL: Final = word_set(
     "normal healthy baseline target expected steady ok good objective slo usual green goal typical"
@@ -152,7 +158,7 @@ def _around(statement: Statement) -> str:
 def _without_rule(text: Text) -> Text:
     """The name of an alert at the beginning is not what its number is about."""
     rule = RULE_NAME.match(text.plain)
-    if rule is None or not text.spans:
+    if rule is None or not text.spans or _IS_MEASURED.match(text.plain, rule.end(1)):
         return text
     hidden = _HIDDEN * len(rule[1])
     name = rule[1]

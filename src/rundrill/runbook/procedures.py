@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from rundrill.claims import Command, Procedure, Step
 from rundrill.runbook import commands
+from rundrill.runbook.bans import only_warns
 from rundrill.runbook.durations import duration_at
-from rundrill.runbook.forbidden import Forbidden, allowed, is_forbidden, only_warns
+from rundrill.runbook.forbidden import Forbidden, allowed, is_forbidden
 from rundrill.runbook.markdown import (
     MAX_TEXT,
     CodeBlock,

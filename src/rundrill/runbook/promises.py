@@ -6,21 +6,27 @@ A time belongs to the nearest word before it that tells what it is for: respond,
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from rundrill.runbook.levels import levels_in, match_level
+from rundrill.runbook.columns import Purpose, purpose_of_column
+from rundrill.runbook.levels import levels_in
 from rundrill.runbook.meaning import PEOPLE, Meaning, is_imperative
 from rundrill.runbook.statements import Cell, Statement
 from rundrill.runbook.terms import Stated, terms_in
 from rundrill.runbook.text import Text
-from rundrill.runbook.wordset import word_set
-
-Purpose = Literal["response", "escalation", "deadline"]
+from rundrill.runbook.waits import (
+    is_expected,
+    is_given,
+    is_next,
+    is_present,
+    is_whole_sentence,
+    overdue,
+)
 
 _PURPOSE = re.compile(
-    r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
+    r"\b(?:(?P<response>respon(?:se|d)\w*|m?tta|answer\w*|ack\w*|repl(?:y|ies)|reaction|react|first\sresponse|engage\w*|sla|pick(?:ed)?\sup)"
     r"|(?P<escalation>escalat\w*)"
-    r"|(?P<deadline>updat\w*|notif\w*|communicat\w*|inform\w*|post(?:ed|s|ing)?|announc\w*|tell|told|report\w*"
+    r"|(?P<deadline>upd(?:at\w*)?|notif\w*|communicat\w*|inform\w*|post(?:ed|s|ing)?|announc\w*|tell|told|report\w*"
     r"|publish\w*|resol(?:v|u)\w*|mitigat\w*|restor\w*|recover\w*|call|know|hear|open|declare\w*|send|sent"
     r"|writ\w*|schedul\w*|complet\w*|finish\w*|done|over|page|hand|join|assign\w*|review\w*|check\w*"
     r"|status|held|hold|share\w*|file|create\w*|start\w*|due|clos(?:e|ed|es|ing)|draft\w*|follow\w*|contact\w*|begin\w*|ready|back"
@@ -45,6 +51,7 @@ _ANSWERED = re.compile(
     r"\b(?:response|ack\w*|reaction)\s(?:times?|targets?|slas?)\b|\bslas?\b|\bto\srespond\b",
     re.IGNORECASE,
 )
+_AT_MOST = re.compile(r"(?:<=|\u2264)\s?$")
 _SENTENCE = re.compile(r"[.;!?]\s")
 _PART = re.compile(r"[,;.]\s|\s[-\u2013|]\s")
 _ESCALATE = re.compile(r"\bescalat", re.IGNORECASE)
@@ -107,17 +114,6 @@ _STILL = re.compile(r"\bstill\b[^.;:]*$", re.IGNORECASE)
 _CALLED = re.compile(
     r"\b(?:wakes?|calls?|called|paged?|pages|rings?|woken|phoned?)\b", re.IGNORECASE
 )
-_RESPONSE_HEAD: Final = word_set(
-    "response respond ack acknowledge acknowledgement acknowledgment sla reaction react answer"
-    " pickup mtta tta"
-)
-_ESCALATION_HEAD: Final = word_set("escalation escalate escalates after")
-_DEADLINE_HEAD: Final = word_set(
-    "fixed solved restored repaired closed workaround"
-    " update updates communication frequency cadence deadline due resolve resolution resolved fix"
-    " notify notification within comms mitigation mitigate restore recovery rto time timeline"
-    " interval target by"
-)
 _WAITS: Final = frozenset(
     {"at most", "in", "under", "less than", "max", "maximum", "in less than", "in under"}
 )
@@ -125,7 +121,7 @@ _REPEATS: Final = re.compile(r"\W*(?:repeat|note|record|do\s(?:it|this|so))\b", 
 _SOON_S: Final = 10.0
 """What has to be there sooner is an answer of a machine."""
 _DUE: Final = frozenset(
-    {"within", "with in", "inside", "no later than", "not later than", "by", "before"}
+    {"within", "with in", "inside", "inside of", "no later than", "not later than", "by", "before"}
 )
 
 
@@ -163,27 +159,13 @@ def read_promises(
 
 def _of_cell(statement: Statement, cell: Cell, *, level: str | None) -> Iterator[Promise]:
     plain = cell.plain
-    named: Purpose | None = None
-    if cell.words & _ESCALATION_HEAD and (
-        cell.words != {"after"} or statement.section.meaning is Meaning.ESCALATION
-    ):
-        named = "escalation"
-    if cell.words & _RESPONSE_HEAD and not cell.words & {"update", "updates"}:
-        named = "response"
-    elif cell.words & _DEADLINE_HEAD and named is None:
-        named = "deadline"
-    if (
-        named == "deadline"
-        and level is None
-        and statement.section.meaning not in PEOPLE | {Meaning.POST_INCIDENT}
-    ):
-        named = None
-    if match_level(cell.head) is not None and statement.section.meaning in PEOPLE:
-        named = "deadline"
+    named = purpose_of_column(statement, cell, level=level)
     # A number that is compared is no time to respond, unless the column says so.
     if named is None and re.search(r"[<>\u2264\u2265]", plain):
         return
     for stated in terms_in(plain):
+        if named == "escalation" and stated.term.seconds == 0:
+            continue  # who is called first
         purpose = named or _purpose(statement, plain, stated, level=level, bare=False)
         if purpose is not None:
             yield Promise(purpose, stated, cell.text, cell.head)
@@ -203,8 +185,12 @@ def _purpose(
         return None if _COMPARED.search(clause) else "response"
     if named == "escalation" or statement.section.meaning is Meaning.ESCALATION:
         return "escalation"
-    if _following_purpose(rest) == "escalation":
+    if _following_purpose(rest) == "escalation" or (people and is_next(rest)):
         return "escalation"
+    if (late := overdue(statement, plain, clause, stated)) is not None:
+        return late
+    if level is not None and bare and is_whole_sentence(statement, clause, plain, stated):
+        return "response"
     people = people or statement.section.meaning is Meaning.POST_INCIDENT
     time = _Time(statement, stated, plain, clause, named, level is not None, people, bare)
     return "deadline" if time.is_due() else None
@@ -271,7 +257,11 @@ class _Time:
             orders = (self.plain, self.clause, self.plain[self.stated.end :])
             bids = any(is_imperative(one) or _REPEATS.match(one) for one in orders)
             return self.named is not None or self.people or bids
-        if self._is_limit():
+        if self._is_limit() or is_given(self.plain, self.clause, self.stated):
+            return True
+        if is_expected(self.statement, self.plain, self.clause, self.stated):
+            return True
+        if self.leveled and is_present(self.clause, self.stated):
             return True
         conditional = _IF.search(self.clause) is not None and not _bids_then(self.clause)
         if self.stated.word in _DUE:
@@ -281,7 +271,11 @@ class _Time:
         if self.stated.word in _WAITS:
             obliged = self.people or _MUST.search(self.clause) is not None
             return self.named is not None and obliged and not conditional
-        return self.stated.word == "" and self.people and self._stands_alone()
+        if self.stated.word:
+            return False
+        if _AT_MOST.search(self.clause) and self.named == "deadline":
+            return not conditional  # "tell security <= 15m"
+        return self.people and self._stands_alone()
 
     def _is_limit(self) -> bool:
         """By when something is over: named by what has to be so by then, and by no verb."""

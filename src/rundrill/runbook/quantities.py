@@ -52,7 +52,9 @@ _COMPARISON = re.compile(
     re.IGNORECASE,
 )
 _SUFFIXED = re.compile(
-    rf"(?<![\w.,-])(?P<number>{NUMBER}|{_SMALL})(?P<unit>\s?%|\s?(?:percent|pct)(?!\w)|\s?{TIME_UNIT})?\s?"
+    rf"(?<![\w.,-])(?P<number>{NUMBER}|{_SMALL})(?P<unit>\s?%|\s?(?:percent|pct)(?!\w)|\s?{TIME_UNIT}"
+    # The rate at which a budget burns is told in multiples, over its window.
+    r"|x(?=\sor\smore\s(?:over|in|for)\s))?\s?"
     rf"(?:(?P<plus>\+)(?![\w+])(?P<after>\s?%|\s{TIME_UNIT})?"
     r"|\b(?:or|and)\s(?P<way>more|higher|above|greater|longer|over|slower|less"
     r"|lower|below|fewer|under|faster|up|worse)\b|(?P<bound>max(?:imum)?|at\smost|minimum|at\sleast)\b)",
@@ -237,7 +239,9 @@ def _suffixed(found: re.Match[str], text: str, _cell: bool) -> list[Comparison]:
     bound = (found["bound"] or "").lower()
     less = (found["way"] or "").lower() in _LESS or bound in ("max", "maximum", "at most")
     measured = unit_at(
-        (found["unit"] or found["after"] or "").strip(), 0, number_of(found["number"])
+        (found["unit"] or found["after"] or "").strip().removeprefix("x"),
+        0,
+        number_of(found["number"]),
     )
     assert measured is not None  # a share, a time or a bare number
     sign = found["plus"] is not None

@@ -25,8 +25,13 @@ _LABEL = re.compile(
     r"|respon\w*(?:\s\w+){0,2}\s?(?:[:=<]|(?:with)?in\s)|[\w\s]{3,20}:\s)",
     re.IGNORECASE,
 )
-_ANSWERS = re.compile(r"\b(?:respon|ack|react|sla)\w*\b.*(?:\d|immediate|day)", re.IGNORECASE)
+_ANSWERS = re.compile(
+    r"\b(?:respon|ack|react|sla|repl|pick\sup)\w*\b.*(?:\d|immediate|day)", re.IGNORECASE
+)
 _ANSWERED = ("respon", "ack", "react", "sla")
+_ARROW = re.compile(r"\s?(?:\u2192|\u21d2|->|=>)")
+_LIST = 3
+"""Levels in a list that is one of levels wherever it stands."""
 _ON_IT = re.compile(r"\bon\sit\swithin\b", re.IGNORECASE)
 
 
@@ -42,6 +47,14 @@ class Levels:
     names: dict[str, str] = field(default_factory=dict)
     twins: dict[str, list[str]] = field(default_factory=dict)
     """Levels described together: "P3/P4"."""
+
+    def define(self, level: Level, statement: Statement) -> None:
+        """Takes the level, and those that are described together with it."""
+        self.defined.setdefault(level.id, (level, statement))
+        for twin in twins_of(statement.text, level):
+            if twin.id not in self.defined:
+                self.defined[twin.id] = (twin, statement)
+                self.twins.setdefault(level.id, []).append(twin.id)
 
     def of(self, statement: Statement) -> str | None:
         """The id of the level that the statement belongs to."""
@@ -81,10 +94,13 @@ def find_levels(statements: Sequence[Statement]) -> Levels:
     """The levels in document order, each with the statement that defines it."""
     levels = Levels()
     promising = _promising(statements)
-    for wanted in (_defines, _mentions):
+    listed = _listed(statements)
+    for wanted in (_defines, lambda one, level: id(one) in listed or _mentions(one, level)):
         for statement in statements:
             level = statement.level
-            if level is None or not wanted(statement, level):
+            if level is None:
+                continue
+            if not wanted(statement, level) and (wanted is _defines or id(statement) not in listed):
                 continue
             if statement.form == "heading" and not _describes(statement, promising):
                 continue
@@ -92,11 +108,7 @@ def find_levels(statements: Sequence[Statement]) -> Levels:
                 if statement.form == "heading":
                     levels.sections[id(statement.section)] = level.id
                 continue
-            levels.defined.setdefault(level.id, (level, statement))
-            for twin in twins_of(statement.text, level):
-                if twin.id not in levels.defined:
-                    levels.defined[twin.id] = (twin, statement)
-                    levels.twins.setdefault(level.id, []).append(twin.id)
+            levels.define(level, statement)
             levels.definers.add(id(statement))
             if statement.form == "heading":
                 levels.sections[id(statement.section)] = level.id
@@ -105,6 +117,22 @@ def find_levels(statements: Sequence[Statement]) -> Levels:
     for level, _ in levels.defined.values():
         levels.names.setdefault(level.name.lower(), level.id)
     return levels
+
+
+def _listed(statements: Sequence[Statement]) -> set[int]:
+    """The items, by identity, of lists of levels with names, some with a time to respond."""
+    lists: dict[tuple[int, str, int], list[Statement]] = {}
+    for one in statements:
+        if one.form == "item":
+            lists.setdefault((id(one.section), one.lead, id(one.above)), []).append(one)
+    found: set[int] = set()
+    for items in lists.values():
+        if len(items) < _LIST or items[0].section.meaning in PEOPLE | {Meaning.ALERTS}:
+            continue
+        names = {one.begins_level.id for one in items if one.begins_level is not None}
+        if len(names) == len(items) and any(_ANSWERS.search(one.text[:500]) for one in items):
+            found.update(id(one) for one in items)
+    return found
 
 
 def _promising(statements: Sequence[Statement]) -> set[int]:
@@ -182,7 +210,9 @@ def conditions_of(statements: Iterable[Statement]) -> Iterator[str]:
             continue
         text = statement.text
         own = statement.level
-        if own is not None:
+        if own is not None and statement.form == "item" and statement.begins_level is None:
+            text = _ARROW.split(text, maxsplit=1)[0]
+        elif own is not None:
             text = text[own.end :].partition(":")[2] or text[own.end :]
         for sentence in re.split(r"(?<=[.;])\s", text):
             sentence = sentence.strip(" .;*")  # noqa: PLW2901

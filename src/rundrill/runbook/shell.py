@@ -10,7 +10,9 @@ _PROMPT = re.compile(
     r"|(?:[\w.@:~/-]{0,40}\s?)?)[$%\u276f\u279c]\s+(?=\S)"
 )
 _PROMPTS = re.compile("[$%\u276f\u279c#>]")
-_ROOT_PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?)?#\s+(?=\S)")
+_ROOT_PROMPT = re.compile(
+    r"\s*(?:\[?[\w.-]{1,30}@[\w.-]{1,30}[\w.:~/ -]{0,30}\]?\s?|[a-z][\w.-]{0,30}(?=#))?#\s+(?=\S)"
+)
 _ROOT_AT_HOST = re.compile(
     r"\s*(?:\[[\w.-]{1,30}@[\w.-]{1,40}[\w.:~/ -]{0,40}\]\s?"
     r"|[\w.-]{1,30}@[\w.-]{1,40}(?::[\w.~/-]{0,40})?)#\s+(?=\S)"
@@ -18,7 +20,9 @@ _ROOT_AT_HOST = re.compile(
 """A prompt and no comment, wherever it stands."""
 MAX_LOOP = 100
 """Lines of a loop; a longer one is read line by line."""
-_OPENS = re.compile(r"(?:^|[;&|]\s*|\b(?:do|then|else)\s)\s*(?:for|while|until|select|if|case)\b")
+_OPENS = re.compile(
+    r"(?:^|[;&|]\s*|\b(?:do|then|else)\s)\s*(?:for|while|until|select|if|case)\b(?!\()"
+)
 _CLOSES = re.compile(r"(?:^|[;&|]\s*|\s)(?:done|fi|esac)\b")
 _POWERSHELL = re.compile(r"(?:\$\w+\s?=\s?)?[A-Z][a-z]+-[A-Z]\w+\s")
 """Any verb, also where the answer is kept: `@{` at the end of the line says the rest. What stands
@@ -56,6 +60,7 @@ def read_shell(lines: Sequence[str], *, first_line: int, root: bool = False) -> 
             comment = text.lstrip("# ").strip() if text else ""
             continue
         text, at = _with_continuations(text, lines, at)
+        text, at = _with_next_of_pipe(text, lines, at)
         text, at = _with_quotes(text, lines, at, unclosed)
         text, at = _with_heredoc(text, lines, at, last)
         text, at = _with_table(text, lines, at)
@@ -97,6 +102,17 @@ def _without_prompt(line: str, *, root: bool = False) -> tuple[str, bool]:
 
 def _continues(text: str) -> bool:
     return text.endswith("\\") and not text.endswith("\\\\")
+
+
+def _with_next_of_pipe(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:
+    """What a pipe or "&&" at the end of a line leads to; a row of a table begins with a bar."""
+    parts = [text]
+    while parts[-1].endswith(("|", "&&")) and text[0] != "|" and at < len(lines):
+        if not lines[at].strip():
+            break
+        more, at = _with_continuations(lines[at].strip(), lines, at + 1)
+        parts.append(more)
+    return "\n".join(parts), at
 
 
 def _with_continuations(text: str, lines: Sequence[str], at: int) -> tuple[str, int]:

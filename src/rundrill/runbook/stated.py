@@ -34,7 +34,9 @@ _LASTING = re.compile(
     re.IGNORECASE,
 )
 _HOLDING = re.compile(
-    r"\b(?:running|open|idle|waiting|pending|locked|blocked)\sfor$", re.IGNORECASE
+    r"\b(?:(?:running|runs?|open|idle|waiting|pending|locked|blocked|held|hung|left)(?:\sothers)?"
+    r"|without\s(?:an?\s|any\s)?\w+)\sfor$",
+    re.IGNORECASE,
 )
 _MUST_IN = re.compile(r"\b(?:must|should|shall|has\sto|have\sto)\s.*\bin\W*$", re.IGNORECASE)
 _TAKES = re.compile(
@@ -53,6 +55,12 @@ _CONDITION = re.compile(
 )
 _LIMITS = re.compile(r"\b(?:limits|thresholds|bounds)\b[^.;:]{0,30}:\s*\Z", re.IGNORECASE)
 """ "Compare with these limits:" makes one of each item below it."""
+_IS_FINE = re.compile(
+    r"\s(?:is|are)\s(?:still\s|quite\s)?(?:normal|fine|ok(?:ay)?|healthy|expected|acceptable|good)\b",
+    re.IGNORECASE,
+)
+""" "Up to 30 seconds is normal"."""
+_MACHINES_S: Final = 10.0
 _LOOSE: Final = frozenset({"~", "==", "<=", ">="})
 
 
@@ -142,7 +150,7 @@ def _is_said_whole(statement: Statement, one: Comparison, text: str, *, measured
 
 def _is_limit(statement: Statement, one: Comparison, text: str, *, measured: bool) -> bool:
     """An amount of money, a number within a window, "does not exceed", or a label's number."""
-    if one.window_s is not None or MONEY.match(text, one.end):
+    if one.window_s is not None or MONEY.match(text, one.end) or _IS_FINE.match(text, one.end):
         return True
     if _BOUND.search(text, one.start, one.end) and (measured or one.unit != "count"):
         return True
@@ -162,6 +170,8 @@ def _is_time_to_act(
 ) -> bool:
     """How soon to respond, how long to wait, by when to be ready: nothing that is measured."""
     long = one.value >= 60
+    if _IS_FINE.match(text, one.end):
+        return False
     if _PROMISE.search(clause) and (long or not measured):
         return True
     if long and role == "severity" and _ANSWER.match(label_of(statement.prose)[0]):
@@ -175,6 +185,8 @@ def _is_time_to_act(
         return _TAKES.search(text[max(one.start - 120, 0) : one.start]) is not None
     if _HOLDING.search(clause.rstrip()) and one.comparator == ">":
         return False
+    if _MUST_IN.search(clause) and one.value < _MACHINES_S:
+        return False  # "must come back in less than 200 ms"
     if clause.rstrip().endswith(" for") or _MUST_IN.search(clause):
         return True  # how long a state lasts; "must finish in less than 20 minutes"
     return one.comparator in _LOOSE and not one.sign and _TAKES.search(clause) is not None

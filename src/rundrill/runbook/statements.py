@@ -9,8 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from rundrill.runbook.durations import duration_of
 from rundrill.runbook.lazy import lazy
-from rundrill.runbook.levels import Level, match_level, named_level
+from rundrill.runbook.level_runs import starts_of_levels
+from rundrill.runbook.levels import (
+    Level,
+    announced_level,
+    concluded_level,
+    match_level,
+    named_level,
+)
 from rundrill.runbook.markdown import (
     MAX_TEXT,
     PLAIN,
@@ -123,9 +131,11 @@ class Statement:
     @lazy
     def level(self) -> Level | None:
         """The severity level that it begins with; of a row, in whichever cell it stands."""
-        if self.begins_level is not None or self.form != "paragraph":
+        if self.begins_level is not None or self.form in ("heading", "row"):
             return self.begins_level
-        return named_level(self.text)
+        if self.form == "paragraph":
+            return named_level(self.text)
+        return concluded_level(self.text) if self.section.meaning is Meaning.SEVERITY else None
 
     @lazy
     def begins_level(self) -> Level | None:
@@ -133,7 +143,10 @@ class Statement:
         if not self.cells:
             among = self.section.meaning is Meaning.SEVERITY
             prose = among and self.form == "paragraph"
-            return match_level(self.text, prose=prose, lettered=among)
+            found = match_level(self.text, prose=prose, lettered=among)
+            if found is None and among and self.form != "heading":
+                return announced_level(self.source)
+            return found
         return next((found for cell in self.cells if (found := cell.level)), None)
 
 
@@ -269,7 +282,7 @@ class _Reader:
 
     def _pieces(self, text: Text, section: Section) -> Iterator[Text]:
         for piece in pieces(text):
-            starts = [0, *_sentences_of_levels(piece.plain)]
+            starts = [0, *_sentences_of_levels(piece.plain), *starts_of_levels(piece)]
             if section.meaning is Meaning.SEVERITY:
                 starts += [
                     found.end()
@@ -314,7 +327,9 @@ def _upright(block: Table) -> tuple[tuple[Text, ...], tuple[tuple[Text, ...], ..
     """The table with its severity levels in rows, however it was written."""
     levels = [match_level(head.plain) for head in block.header[1:]]
     people = _PEOPLE.intersection(words_of(block.header[0].plain))
-    if people or len(levels) < 2 or not all(one is not None and one.numbered for one in levels):
+    numbered = all(one is not None and one.numbered for one in levels)
+    elapsed = all(duration_of(row[0].plain) is not None for row in block.rows)
+    if people or elapsed or len(levels) < 2 or not (numbered or _are_names(block, levels)):
         return block.header, block.rows
     corner = Text(block.line, (Span(block.line, "severity"),))
     header = (corner, *(row[0] for row in block.rows))
@@ -322,6 +337,16 @@ def _upright(block: Table) -> tuple[tuple[Text, ...], tuple[tuple[Text, ...], ..
         (head, *(row[at] for row in block.rows))
         for at, head in enumerate(block.header[1:], start=1)
     )
+
+
+def _are_names(block: Table, levels: Sequence[Level | None]) -> bool:
+    """Whether the columns are levels with names, each said once, below an empty corner.
+
+    Where the cells are levels themselves it is a matrix of impact and urgency.
+    """
+    if block.header[0].plain or None in levels or len(set(levels)) < len(levels):
+        return False
+    return not any(match_level(cell.plain) for row in block.rows for cell in row[1:])
 
 
 def _row(row: Sequence[Text]) -> Text:

@@ -19,10 +19,10 @@ _EACH = {"month": 2592000.0, "quarter": 7776000.0, "year": 31536000.0}
 _YEAR: Final = 31536000.0
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _CALENDAR = (
-    r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s|before\sthe\s(?=end|close))?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s)?day"
+    r"(?P<until>(?:on\s|by\s|within\s|no\slater\sthan\s|before\sthe\s(?=end|close|shift))?)(?:the\s)?(?P<when>(?:the\s)?(?:next|same|following)\s(?:business\s|working\s|b)?day"
     rf"|(?<=by\s)(?:the\s)?(?:(?:next|following)\s)?{_WEEKDAY}|(?:next|following)\s{_WEEKDAY}"
-    r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week|shift)|eod|nbd|cob"
-    r"|(?:\d{1,3}|one|two|three|four|five)\s(?:business|working)[\s-](?:days?|hours?)"
+    r"|(?:end|close)\sof\s(?:the\s)?(?:next\s)?(?:business\s|working\s)?(?:day|business|week|shift)|shift\s(?:hand-?over|change)|eod|nbd|cob"
+    r"|(?:\d{1,3}|one|two|three|four|five)\s(?:(?:business|working)[\s-](?:days?|hours?)|bdays?)"
     r"|next\s(?:week|sprint|release|morning|planning)|best\seffort|(?:when|as)\stime\s(?:allows|permits)"
     r"|(?:during\s)?(?:business|office|working)\shours)"
 )
@@ -40,14 +40,14 @@ _LONG = (
     r"(?P<long>month|quarter|year)s?"
 )
 _TERM = re.compile(
-    rf"\b(?P<word>T\s?\+|with\s?in|inside|every|each|no\slater\sthan|not\slater\sthan|at\smost|after|in\sunder|in\sless\sthan"
+    rf"\b(?P<word>T\s?\+|with\s?in|inside(?:\sof)?|every|each|no\slater\sthan|not\slater\sthan|at\smost|after|in\sunder|in\sless\sthan"
     rf"|under|less\sthan|in|by|max(?:imum)?|up\sto|for)?(?P<bare>(?(word)[\s:]{{0,2}}|(?<![\w.,-])))"
     rf"(?:(?:at\smost|the\s(?:first|next|last|past|previous)|another|about|around|roughly|a\smaximum\sof|~|<=?|\u2264)\s?){{0,2}}"
     rf"(?P<time>{DURATION})"
     rf"|\b{_CALENDAR}(?!\w)|\b{_NOW}(?!\w)|\b{_CLOCK}(?!\w)|\b{_LONG}(?!\w)"
     r"|\b(?P<period>hourly|daily|weekly|monthly|quarterly|yearly|annually)(?!\w)"
     r"|\bwithin\sthe\s(?P<the>half[\s-]hour|hour|day|week)(?!\w)"
-    r"|\b(?:every|each|once\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|month|quarter|year|half[\s-]hour)(?!\w)",
+    r"|\b(?:every|each|(?:once|one\s(?:update|message|e?-?mail|post))\s(?:an?|every|per))\s(?P<each>minute|hour|day|week|month|quarter|year|half[\s-]hour)(?!\w)",
     re.IGNORECASE,
 )
 _TELLING = word_set(
@@ -55,7 +55,8 @@ _TELLING = word_set(
     " mins min hours hour hrs hr days day weeks week month quarter year immediately immediate once"
     " away instantly delay asap hourly daily weekly monthly quarterly yearly annually business"
     " working sprint release morning planning effort allows permits eod nbd cob shift noon midnight"
-    " am pm months quarters years monday tuesday wednesday thursday friday saturday sunday"
+    " bday bdays am pm"
+    " months quarters years monday tuesday wednesday thursday friday saturday sunday"
 )
 """Without any of these there is no time, but for that of the clock: no pattern is tried."""
 _BY: Final = word_set("by before than")

@@ -60,6 +60,8 @@ _NORMALLY = re.compile(
 """What introduces a list of what is normal."""
 _FULL_STOP = re.compile(r"(?<!i\.e)(?<!e\.g)[.!?]\s")
 _SENTENCE = re.compile(r"(?<!i\.e)(?<!e\.g)[.;!?]\s")
+_LEADERS = re.compile(r"\s\.{3,}(?=\s)")
+"""Dots that lead the eye to the number."""
 _PRONOUN = re.compile(r"\b(?:it|this|that|they|these)\b", re.IGNORECASE)
 
 
@@ -120,7 +122,7 @@ def _before(text: str, last: str) -> tuple[str, str]:
 
     Where the sentence has only a pronoun, that is about what the sentence before is about.
     """
-    *sentences, before = _SENTENCE.split(text)
+    *sentences, before = _SENTENCE.split(_LEADERS.sub(" ", text) if "..." in text else text)
     if _PRONOUN.search(before) and not words_about(before):
         before = f"{' '.join(sentences[-1:])} {before}"
     return before, "" if _FULL_STOP.search(text) else last

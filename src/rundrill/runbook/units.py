@@ -12,7 +12,7 @@ _RATES = re.compile(
     r"|writes|reads)"
     rf"\s?(?:/|per\s|a\s)\s?{_PER}"
     rf"|[a-z][\w-]{{0,20}}\s?/\s?(?P<slash>seconds?|secs?|minutes?|mins?|hours?|(?-i:[smh]))(?!\w)"
-    rf"|/\s?(?P<alone>seconds?|secs?|minutes?|mins?|(?-i:[smh]))(?!\w)"
+    rf"|/\s?(?P<alone>seconds?|secs?|minutes?|mins?|hours?|(?-i:[smh]))(?!\w)"
     r"|(?P<short>rpm|rps|qps|tps|ops/s)(?!\w)",
     re.IGNORECASE,
 )
@@ -26,6 +26,7 @@ _SPEED = re.compile(
 )
 _OTHER_UNIT = re.compile(
     r"[KMGT]?i?[Bb](?:ytes|its)?/|x(?!\w)|\u00d7|times\s(?:the|as|more|higher|normal|usual|its|slower)|/\d"
+    r"|:[0-5]\d(?!\d)"
 )
 _TIME = re.compile(rf"-?({TIME_UNIT})", re.IGNORECASE)
 MONEY: Final = re.compile(

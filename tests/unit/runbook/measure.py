@@ -46,7 +46,8 @@ KINDS: Final = ("commands", "forbidden", "thresholds", "severities", "deadlines"
 _SCALES: Final = {
     "%": 0.01, "ms": 1e-3, "s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600,
     "day": 86400, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20,
-    "GiB": 2**30, "TiB": 2**40,
+    "GiB": 2**30, "TiB": 2**40, "percent": 0.01, "d": 86400, "k": 1e3, "M": 1e6, "Ki": 2**10,
+    "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
 }  # fmt: skip
 _RATES: Final = {
     "/s": 60.0, "per second": 60.0, "/min": 1.0, "per minute": 1.0, "/h": 1 / 60,
