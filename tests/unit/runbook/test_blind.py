@@ -47,6 +47,13 @@ FLOORS_E = {
     "severities": 0.99,
     "deadlines": 0.91,
 }
+FLOORS_F = {
+    "commands": 0.86,
+    "forbidden": 0.52,
+    "thresholds": 0.80,
+    "severities": 0.86,
+    "deadlines": 0.88,
+}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +64,7 @@ FLOORS_E = {
         (BLIND / "c", 6, FLOORS_C),
         (BLIND / "d", 6, FLOORS_D),
         (BLIND / "e", 14, FLOORS_E),
+        (BLIND / "f", 12, FLOORS_F),
     ],
 )
 def test_what_was_learned_from_these_documents_is_not_lost(
