@@ -20,8 +20,6 @@ from rundrill.responder import find_kubectl
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
-PULLED = {"registry.k8s.io/metrics-server/metrics-server:v0.8.0"}
-"""By the nodes of a kind cluster, which has no metrics-server of its own."""
 DISTRIBUTIONS = {"prometheus_client": "prometheus-client", "starlette": "fastapi",
                  "pydantic": "fastapi", "gevent": "locust"}  # fmt: skip
 """What is imported to who brings it, where the names differ."""
@@ -46,9 +44,8 @@ def rendered(overlay: str) -> list[dict[str, Any]]:
 def test_every_image_of_the_manifests_has_a_build(overlay: str) -> None:
     built = {image.name for image in read_catalogue(DEPLOY / "images.yaml")}
     named = named_images(DEPLOY / "overlays" / overlay, find_kubectl())
-    foreign = named - built - PULLED
+    foreign = named - built
     assert {repository(image) for image in foreign} == set(STAND_INS)
-    assert overlay == "kind" or not named & PULLED
 
 
 def test_every_image_of_a_fault_and_of_an_experiment_has_a_build() -> None:
