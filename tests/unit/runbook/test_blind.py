@@ -45,7 +45,7 @@ FLOORS_E = {
     "forbidden": 0.87,
     "thresholds": 0.93,
     "severities": 0.99,
-    "deadlines": 0.91,
+    "deadlines": 0.92,
 }
 FLOORS_F = {
     "commands": 0.86,

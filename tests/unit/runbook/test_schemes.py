@@ -185,6 +185,8 @@ def test_the_times_of_a_table_of_who_is_called_when() -> None:
         ("A flag left for more than 2 hours is itself a P3.", [7200.0]),
         ("A replica lag of up to 30 seconds is normal.", [30.0]),
         ("The search must come back in less than 200 ms.", [0.2]),
+        ("The quorum holds with at least 2 of the 3 copies.", [2.0]),
+        ("The factor must be 5x the usual.", []),
         ("Tell HR if the outage lasts past 08:30 on a payroll day.", []),
     ],
 )
@@ -207,6 +209,7 @@ def test_a_number_that_is_compared(line: str, expected: list[float]) -> None:
             "```sh\nkubectl get ns |\nwhile read -r n; do\n  echo $n\ndone\n```",
             ["kubectl get ns |\nwhile read -r n; do\necho $n\ndone"],
         ),
+        ("- `roll-back web config/web.yml`", ["roll-back web config/web.yml"]),
         ("```sh\nmake check &&\n\nmake push\n```", ["make check &&", "make push"]),
     ],
 )
