@@ -152,6 +152,13 @@ def shop(foreign_images: frozenset[str]) -> Iterator[Shop]:
         )
 
 
+@pytest.fixture(autouse=True)
+def _whole(shop: Shop) -> None:
+    """Every test starts with everything in its place, also after one that failed."""
+    shop.behave(hang="no")
+    wait_until_ready(shop.service.port, budget_s=READY_S)
+
+
 @pytest.fixture
 def key() -> str:
     return str(uuid.uuid4())
