@@ -23,6 +23,9 @@ COMPRESSION = "40"
 ALONE = {"the default game day", "capacity", "releases"}
 """New pods take the whole of a small machine while they start; whether customers feel that is part
 of the verdict, so nothing else may run then."""
+FACTORS = {"capacity": "25"}
+"""Other than the usual one. A pod that is killed leaves a payment that another takes over 4 s later:
+that is machine work, and above 25 an alert on 2 s for a minute would fire at it."""
 ATTEMPTS = 2
 CROWDED = 0.1
 """From this share of the machine on, taken by others, such a day is run once more."""
@@ -34,10 +37,11 @@ def test_every_shipped_experiment_has_an_expected_verdict() -> None:
     assert shipped == ALL.keys()
 
 
-def run_day(drill: Drill, expected: Mapping[str, tuple[str, str]]) -> int:
-    files = [f"experiments/{name}.yaml" for name in expected]
+def run_day(drill: Drill, day: str) -> int:
+    files = [f"experiments/{name}.yaml" for name in DAYS[day]]
+    factor = FACTORS.get(day, COMPRESSION)
     return drill.run(
-        *(sys.executable, "-m", "rundrill", "run", "--compress", COMPRESSION), *files, budget_s=1200
+        *(sys.executable, "-m", "rundrill", "run", "--compress", factor), *files, budget_s=1200
     )
 
 
@@ -61,7 +65,7 @@ def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: st
     expected = DAYS[day]
     for _ in range(ATTEMPTS if day in ALONE else 1):
         since = moment()
-        code = run_day(drill, expected)
+        code = run_day(drill, day)
         others = taken_by_others(since)
         entries = {entry.name: entry for entry in read_game_day(drill.run_folder)}
         wrong = unexpected(entries, expected)
