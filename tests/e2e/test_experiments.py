@@ -24,8 +24,8 @@ ALONE = {"the default game day", "capacity", "releases"}
 """New pods take the whole of a small machine while they start; whether customers feel that is part
 of the verdict, so nothing else may run then."""
 FACTORS = {"capacity": "25"}
-"""Other than the usual one. A pod that is killed leaves a payment that another takes over 4 s later:
-that is machine work, and above 25 an alert on 2 s for a minute would fire at it."""
+"""Other than the usual one. A pod that is killed leaves a payment that another takes over 4 s
+later: that is machine work, and above 25 an alert on 2 s for a minute would fire at it."""
 ATTEMPTS = 2
 CROWDED = 0.1
 """From this share of the machine on, taken by others, such a day is run once more."""
