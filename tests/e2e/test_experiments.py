@@ -29,6 +29,9 @@ later: that is machine work, and above 25 an alert on 2 s for a minute would fir
 ATTEMPTS = 2
 CROWDED = 0.1
 """From this share of the machine on, taken by others, such a day is run once more."""
+BY_CHANCE = {"capacity"}
+"""So is this one in any case: how requests spread over eight pods, and what a pod was doing when it
+was killed, is chance, and enough of it to pass a bound for a second."""
 ALL = {name: told for day in DAYS.values() for name, told in day.items()}
 
 
@@ -69,7 +72,7 @@ def test_a_game_day_ends_with_the_verdicts_that_we_tell_of(drill: Drill, day: st
         others = taken_by_others(since)
         entries = {entry.name: entry for entry in read_game_day(drill.run_folder)}
         wrong = unexpected(entries, expected)
-        if not wrong or others < CROWDED:
+        if not wrong or (others < CROWDED and day not in BY_CHANCE):
             break
     assert wrong == {}, f"others took {others:.0%} of the machine"
     accepted = any(answer == "broken, accepted" for answer, _ in expected.values())
