@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from rundrill.base.clock import Clock
+from rundrill.base.wait import WaitTimeoutError, until
 from rundrill.errors import TargetError
 from rundrill.target.allowed import identity_of, require_sure
 from rundrill.target.cluster import Cluster, ClusterError
@@ -117,11 +118,21 @@ class ContextTarget:
         """
         url = self._load_url or cluster.service_url(namespace, service, port)
         place = urlsplit(url)
-        try:
-            socket.create_connection((place.hostname or "", place.port or 80), REACH_S).close()
-        except OSError as error:
+        failures: list[OSError] = []
+
+        def reached() -> bool:
+            try:
+                socket.create_connection((place.hostname or "", place.port or 80), REACH_S).close()
+            except OSError as error:
+                failures.append(error)
+                return False
+            return True
+
+        try:  # a node learns of new pods a little after they are ready
+            until(reached, what=service, budget_s=REACH_S, every_s=0.5, clock=self._clock)
+        except WaitTimeoutError as error:
             raise TargetError(
-                f"the load cannot reach {service} from here, at {url}: {error}",
+                f"the load cannot reach {service} from here, at {url}: {failures[-1]}",
                 path=self.name,
                 fix="name an address that it can, a NodePort for instance:"
                 " `contexts:` in service.yaml, `load-url`",
