@@ -25,7 +25,7 @@ from rundrill.base.clock import MonotonicClock
 from rundrill.base.options import Parser
 from rundrill.errors import RundrillError, TargetError
 from rundrill.model import Outcome
-from rundrill.plan import read_service
+from rundrill.plan import DEFAULT_SERVICE, read_service
 from rundrill.responder import find_kubectl
 from rundrill.session import uninterrupted
 from rundrill.target import choice
@@ -36,7 +36,6 @@ from rundrill.target.local import LocalTarget
 from rundrill.workplace import Workplace
 
 BAD_INPUT = 2
-SERVICE = Path("runbooks/payment-service/service.yaml")
 EPILOG = """\
 exit codes: 0 held, 1 broken, 2 bad input, 3 invalid (nothing was learned), 4 aborted,
 70 internal error
@@ -203,9 +202,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (up, commands.add_parser("down", help="stop it and all of its pods")):
         choice.add_option(command)
-        command.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
+        command.add_argument(
+            "--service", type=Path, default=DEFAULT_SERVICE, help="default: %(default)s"
+        )
     recover = commands.add_parser("recover", help="undo what a killed run left")
-    recover.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
+    recover.add_argument(
+        "--service", type=Path, default=DEFAULT_SERVICE, help="default: %(default)s"
+    )
     choice.add_option(recover)
     recover.add_argument(
         "--kubeconfig", type=Path, help="undo the faults that are marked in this cluster"

@@ -34,17 +34,16 @@ from rundrill.errors import MachineError, RundrillError, TargetError
 from rundrill.inputs import Inputs, plans_on, read_inputs
 from rundrill.model import Plan
 from rundrill.permissions import Needs, merged, needs_of
-from rundrill.plan import ServiceFile, read_service
+from rundrill.plan import DEFAULT_SERVICE, ServiceFile, read_service
 from rundrill.responder import find_kubectl
 from rundrill.target import choice
-from rundrill.target.allowed import require_named
+from rundrill.target.allowed import SURE, require_named
 from rundrill.target.choice import LOCAL
 from rundrill.target.cluster import Cluster, ClusterError, object_path
 from rundrill.target.context import ContextTarget
 from rundrill.target.interface import Target
 from rundrill.workplace import Workplace
 
-SERVICE: Final = Path("runbooks/payment-service/service.yaml")
 WALL_S: Final = 180.0
 """Of a plan that is only looked at."""
 _SERVER: Final = "API server"
@@ -95,7 +94,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("experiment", type=Path, nargs="*", help="files of experiments/")
     choice.add_option(parser)
     parser.add_argument("--kubeconfig", type=Path, help="the cluster that this file chooses")
-    parser.add_argument("--service", type=Path, default=SERVICE, help="default: %(default)s")
+    parser.add_argument(
+        "--service", type=Path, default=DEFAULT_SERVICE, help="default: %(default)s"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders go")
     detectors.add_option(parser)
     parser.add_argument(
@@ -107,6 +108,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--probe-image",
         metavar="IMAGE",
         help="with python3 in it (default: that of the Deployment behind the load's Service)",
+    )
+    parser.add_argument(
+        SURE, metavar="NAME", help="of a context that looks like production: --probe is meant there"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -287,7 +291,7 @@ def _reached(options: argparse.Namespace, asked: Asked, clock: Clock) -> Iterato
             return
         try:
             target = _target(options, asked, scratch, clock)
-            found = _cluster_of(target, scratch)
+            found = _cluster_of(target, scratch, changes=options.probe)
         except RundrillError as error:
             yield _unreached("failed", error.problem, error.fix or "see `kubectl version`")
             return
@@ -331,15 +335,29 @@ def _target(options: argparse.Namespace, asked: Asked, scratch: Path, clock: Clo
     place.scratch = scratch
     kubectl = find_kubectl()
     local = place.local(asked.service, kubectl=kubectl, clock=clock, say=_nothing)
+    named = [one for one in asked.service.contexts if one.name == options.target.context]
     return place.target(
-        options.target, local, namespaces=(), kubectl=kubectl, clock=clock, say=_nothing
+        options.target,
+        local,
+        namespaces=(),
+        kubectl=kubectl,
+        clock=clock,
+        say=_nothing,
+        load_url=named[0].load_url if named else None,
+        sure=options.yes_i_am_sure,
     )
 
 
-def _cluster_of(target: Target, scratch: Path) -> Cluster | None:
-    """None when there is none up. Raises `RundrillError`."""
+def _cluster_of(target: Target, scratch: Path, *, changes: bool) -> Cluster | None:
+    """None when there is none up; `changes` says that something will be made in it.
+
+    Raises `RundrillError`.
+    """
     if isinstance(target, ContextTarget):
-        return target.connect()
+        cluster = target.connect()
+        if changes:
+            target.require_meant()
+        return cluster
     return None if target.running() is None else Cluster(target.kubeconfig, scratch=scratch)
 
 

@@ -6,10 +6,11 @@ All input is checked here and in `rundrill.runbook`; nothing later validates aga
 from rundrill.plan.build import build_plan
 from rundrill.plan.compression import choose_compression
 from rundrill.plan.experiment_file import ExperimentFile, read_experiment
-from rundrill.plan.service_file import ServiceFile, read_service
+from rundrill.plan.service_file import DEFAULT_SERVICE, ServiceFile, read_service
 from rundrill.plan.undecided import Undecided, require_decided, undecided
 
 __all__ = [
+    "DEFAULT_SERVICE",
     "ExperimentFile",
     "ServiceFile",
     "Undecided",

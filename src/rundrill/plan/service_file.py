@@ -3,12 +3,16 @@
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from rundrill.base import document
 from rundrill.base.document import Node
 from rundrill.errors import ExperimentError
 from rundrill.plan.contexts import AllowedContext, read_contexts
 from rundrill.plan.limits import Limits, read_limits
+
+DEFAULT_SERVICE: Final = Path("runbooks/payment-service/service.yaml")
+"""From the folder in which commands are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

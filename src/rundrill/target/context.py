@@ -72,8 +72,7 @@ class ContextTarget:
         """
         del compression, keep
         cluster = self.connect()
-        config = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))
-        require_sure(identity_of(config, self.context), sure=self._sure)
+        self.require_meant()
         self._say(f"on {self.name}: {cluster.host}, Kubernetes {self._version(cluster)}")
         await_ready(
             cluster,
@@ -109,6 +108,12 @@ class ContextTarget:
             )
         self._write(done.stdout)
         return Cluster(self.kubeconfig, scratch=self._scratch)
+
+    def require_meant(self) -> None:
+        """Raises `TargetError` for a connected cluster that looks like production where nobody said
+        that it is meant."""
+        config = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))
+        require_sure(identity_of(config, self.context), sure=self._sure)
 
     def service_url(self, cluster: Cluster, *, namespace: str, service: str, port: int) -> str:
         """By the address that service.yaml names, else by the ClusterIP.

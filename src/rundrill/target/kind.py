@@ -5,7 +5,6 @@ before it is made, so that `down` finds also what a killed run left.
 """
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from rundrill.errors import MachineError, TargetError
 from rundrill.images.build import Builder, Sources
 from rundrill.images.docker import Docker
 from rundrill.target.cluster import Cluster, ClusterError, object_path
+from rundrill.target.program import run_program
 from rundrill.target.ready import await_ready
 
 NAME: Final = "rundrill"
@@ -289,20 +289,9 @@ class KindTarget:
     ) -> bytes:
         """What it wrote. Raises `TargetError` that begins with `what`."""
         shown = f"`{Path(command[0]).name} {' '.join(command[1:3])}`"
-        environment = {
-            **os.environ,
-            "KUBECONFIG": str(self.kubeconfig),
-            "KUBECACHEDIR": str(self._scratch),
-        }
         try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=budget_s,
-                check=False,
-                start_new_session=True,  # Ctrl-C is for us to pass on in order
+            done = run_program(
+                command, kubeconfig=self.kubeconfig, scratch=self._scratch, budget_s=budget_s
             )
         except subprocess.TimeoutExpired as error:
             raise TargetError(

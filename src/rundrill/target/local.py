@@ -4,7 +4,6 @@ It is a program of its own; we start it, give it the manifests, and speak kubeco
 """
 
 import json
-import os
 import select
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from rundrill.base import processes
 from rundrill.base.clock import Clock
 from rundrill.errors import TargetError
 from rundrill.target.cluster import Cluster, ClusterError
+from rundrill.target.program import run_program
 from rundrill.target.ready import await_ready
 
 START_BUDGET_S = 60.0
@@ -206,20 +206,9 @@ class LocalTarget:
 
     def _run(self, command: list[str], budget_s: float, *, codes: tuple[int, ...] = (0,)) -> bytes:
         """What it wrote. Raises `TargetError` for an exit code that is not one of `codes`."""
-        environment = {
-            **os.environ,
-            "KUBECONFIG": str(self.kubeconfig),
-            "KUBECACHEDIR": str(self._scratch),
-        }
         try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=budget_s,
-                check=False,
-                start_new_session=True,  # Ctrl-C is for us to pass on in order
+            done = run_program(
+                command, kubeconfig=self.kubeconfig, scratch=self._scratch, budget_s=budget_s
             )
         except subprocess.TimeoutExpired as error:
             raise TargetError(f"`{' '.join(command[1:4])}` took over {budget_s:g} s") from error

@@ -247,6 +247,27 @@ def test_a_context_of_the_kubeconfig_and_one_that_is_none(
     assert "nothing" in checks["versions", "API server"].seen
 
 
+def test_probe_pods_are_made_only_where_drills_may_run_and_are_meant(
+    project: Path, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--target", "context:x", "--probe"]) == 2
+    assert "not one that drills of this service may run on" in capsys.readouterr().err
+    with (project / "runbooks/payment-service/service.yaml").open("a") as file:
+        file.write(f"\ncontexts: [{{name: x, load-url: 'http://localhost:{api.port}'}}]\n")
+    kubeconfig = project / "kubeconfig"
+    text = kubeconfig.read_text(encoding="utf-8")
+    kubeconfig.write_text(
+        text.replace("name: c,", "name: prod,").replace("cluster: c,", "cluster: prod,")
+    )
+    api.asked.clear()
+    code, checks = told(capsys, "--target", "context:x", "--probe")
+    assert code == 1
+    assert "looks like production" in checks["versions", "API server"].seen
+    assert api.asked == []
+    code, checks = told(capsys, "--target", "context:x")  # which changes nothing
+    assert f"localhost:{api.port}" in checks["load", "address"].seen
+
+
 def test_what_it_writes_holds_no_credentials(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
